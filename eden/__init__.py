@@ -1,0 +1,1 @@
+"""What every part shares: settings, errors, databases, embedded services, logging, command line."""

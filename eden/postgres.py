@@ -1,0 +1,45 @@
+"""Connections to the two databases, with psycopg 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from eden.errors import DatabaseUnavailable
+from eden.settings import Database
+
+CONNECT_TIMEOUT_SECONDS = 10
+
+
+def connect(
+    database: Database, *, application_name: str, autocommit: bool = False, options: str = ""
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """Open a connection.
+
+    ``options`` are settings of the session in libpq's form, as in ``-c jit=off``.
+
+    Raises:
+        DatabaseUnavailable: names host and database, and the server's reason without the password.
+    """
+    try:
+        return psycopg.connect(
+            dbname=database.name,
+            user=database.user,
+            password=database.password.get_secret_value(),
+            host=database.host,
+            port=database.port,
+            sslmode=database.sslmode,
+            application_name=application_name,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            options=options,
+            autocommit=autocommit,
+        )
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(f"{database.label}: {_reason(error)}") from None
+
+
+def _reason(error: psycopg.OperationalError) -> str:
+    """The last line of libpq's message: the one that says why."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else "no answer"
