@@ -1,0 +1,98 @@
+"""Fixtures that every kind of test shares: the embedded services, one set for the whole run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from eden import postgres, schema
+from eden.embedded import EmbeddedServices, embedded_services
+from eden.embedded.keeper import wait_until_stopped
+from eden.settings import DestinationDatabase, SourceDatabase, load
+
+OURS = ("SOURCE_", "DESTINATION_", "AWS_", "S3_", "DICOM", "DEIDENT", "EXPORT_", "SYNC_", "EDEN_")
+
+
+@dataclass(frozen=True)
+class Services:
+    """Two empty databases and an empty bucket, in the environment for as long as a test runs."""
+
+    environment: dict[str, str]
+    bucket_folder: Path
+
+    def source(self) -> psycopg.Connection:
+        return postgres.connect(load(SourceDatabase), application_name="test", autocommit=True)
+
+    def warehouse(self) -> psycopg.Connection:
+        return postgres.connect(load(DestinationDatabase), application_name="test", autocommit=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(OURS):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[EmbeddedServices]:
+    """The embedded services of this run, in a folder of their own."""
+    # Not tmp_path: the user that PostgreSQL runs as under root could not reach it.
+    home = Path(tempfile.mkdtemp(prefix="eden-test-"))
+    try:
+        with embedded_services(home) as services:
+            yield services
+        wait_until_stopped(home)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def services(running: EmbeddedServices, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """Fresh databases and a fresh bucket; the warehouse is migrated, its marts are not built."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    bucket = name.replace("_", "-")
+    folder = running.home / "s3" / bucket
+    environment = running.environment | {
+        "SOURCE_DATABASE_NAME": f"{name}_source",
+        "DESTINATION_DATABASE_NAME": f"{name}_warehouse",
+        "S3_BUCKET_NAME": bucket,
+        "DEIDENTIFICATION": "off",
+    }
+    databases = (environment["SOURCE_DATABASE_NAME"], environment["DESTINATION_DATABASE_NAME"])
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    folder.mkdir(parents=True)
+    with _administrator(running) as connection:
+        for database in databases:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    made = Services(environment, folder)
+    with made.warehouse() as warehouse:
+        schema.migrate(warehouse)
+    yield made
+    with _administrator(running) as connection:
+        for database in databases:
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+            connection.execute(drop.format(sql.Identifier(database)))
+    shutil.rmtree(folder)
+
+
+def _administrator(running: EmbeddedServices) -> psycopg.Connection:
+    environment = running.environment
+    return psycopg.connect(
+        host=environment["SOURCE_DATABASE_HOST"],
+        port=int(environment["SOURCE_DATABASE_PORT"]),
+        user=environment["SOURCE_DATABASE_USER"],
+        password=environment["SOURCE_DATABASE_PASS"],
+        dbname="postgres",
+        autocommit=True,
+    )
