@@ -137,7 +137,9 @@ def test_a_killed_keeper_leaves_nothing_that_hinders_the_next(home: Path) -> Non
     with embedded_services(home):
         for name in ("postgres", "s3"):
             state = json.loads((home / "run" / f"{name}.json").read_text())
-            os.kill(state["keeper_pid"], signal.SIGKILL)
+            keeper = psutil.Process(state["keeper_pid"])
+            keeper.kill()
+            keeper.wait(10)
     with embedded_services(home) as services:
         assert answer(services) == "éden"
         masters = [p for p in processes_of(home) if p.name() == "postgres"]
