@@ -45,6 +45,14 @@ CREATE TABLE ops.sync_runs (
 CREATE INDEX ON ops.sync_runs (finished_at);
 CREATE INDEX ON ops.sync_runs (organization_id, table_name, finished_at);
 
+-- How many rows the load in progress wrote, table by table: filled in the transaction that writes
+-- them, emptied when the next load begins.
+CREATE TABLE ops.sync_written (
+    table_name      text NOT NULL,
+    organization_id uuid,
+    rows            bigint NOT NULL
+);
+
 -- One row per run that reached its end, idle ones included: dbt's source freshness reads it.
 CREATE TABLE ops.sync_heartbeats (
     run_id      uuid PRIMARY KEY,

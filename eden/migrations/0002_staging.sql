@@ -147,3 +147,17 @@ CREATE TABLE staging.pacs_reports (
     updated_at      timestamptz,
     PRIMARY KEY (organization_id, id)
 ) PARTITION BY LIST (organization_id);
+
+-- Where dlt puts the rows of one load before they are merged: dlt would create these without a key
+-- and with types of its own.
+CREATE SCHEMA _dlt_merge_staging;
+CREATE UNLOGGED TABLE _dlt_merge_staging.pacs_organizations (LIKE staging.pacs_organizations);
+CREATE UNLOGGED TABLE _dlt_merge_staging.pacs_body_part (LIKE staging.pacs_body_part);
+CREATE UNLOGGED TABLE _dlt_merge_staging.pacs_facilities (LIKE staging.pacs_facilities);
+CREATE UNLOGGED TABLE _dlt_merge_staging.pacs_modalities (LIKE staging.pacs_modalities);
+CREATE UNLOGGED TABLE _dlt_merge_staging.pacs_practitioners (LIKE staging.pacs_practitioners);
+CREATE UNLOGGED TABLE _dlt_merge_staging.pacs_technicians (LIKE staging.pacs_technicians);
+CREATE UNLOGGED TABLE _dlt_merge_staging.pacs_studies (LIKE staging.pacs_studies);
+CREATE UNLOGGED TABLE _dlt_merge_staging.pacs_series (LIKE staging.pacs_series);
+CREATE UNLOGGED TABLE _dlt_merge_staging.pacs_images (LIKE staging.pacs_images);
+CREATE UNLOGGED TABLE _dlt_merge_staging.pacs_reports (LIKE staging.pacs_reports);

@@ -1,0 +1,162 @@
+"""What the runs leave in ``ops``: watermarks, counts, heartbeats (``eden/migrations``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from dlt_pipelines.source import NOBODY, Window
+from dlt_pipelines.tables import TableSpec
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Up to where a table of an organization was read, and what the overlap before it held."""
+
+    moment: datetime
+    window_rows: int
+    window_checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableOutcome:
+    """What a run did to one table of one organization (None: a table that belongs to nobody)."""
+
+    table: str
+    organization_id: UUID | None
+    rows_read: int
+    rows_written: int
+
+
+def watermarks(warehouse: Connection, table: TableSpec) -> dict[UUID, Watermark]:
+    """Per organization; :data:`~dlt_pipelines.source.NOBODY` stands for the lack of one."""
+    rows = warehouse.execute(
+        """
+        SELECT organization_id, watermark, window_rows, window_checksum
+        FROM ops.sync_watermarks WHERE table_name = %s
+        """,
+        (table.name,),
+    )
+    return {owner: Watermark(*values) for owner, *values in rows}
+
+
+def forgotten(warehouse: Connection) -> set[UUID]:
+    """Organizations that are no longer replicated."""
+    rows = warehouse.execute(
+        "SELECT organization_id FROM ops.organizations WHERE forgotten_at IS NOT NULL"
+    )
+    return {organization_id for (organization_id,) in rows}
+
+
+def announce(warehouse: Connection, run_id: UUID, reason: str) -> None:
+    """Say that the marts are about to become stale; written before the rows are.
+
+    A crash between the two costs a needless build; the other order could cost a missed one.
+    """
+    warehouse.execute("INSERT INTO ops.changes (run_id, reason) VALUES (%s, %s)", (run_id, reason))
+
+
+def clear_written(warehouse: Connection) -> None:
+    """Forget the counts of an earlier load."""
+    warehouse.execute("TRUNCATE ops.sync_written")
+
+
+def written(warehouse: Connection, table: TableSpec) -> dict[UUID, int]:
+    """Rows that the load just done has inserted or changed, per organization."""
+    rows = warehouse.execute(
+        """
+        SELECT coalesce(organization_id, %s), sum(rows)::bigint
+        FROM ops.sync_written WHERE table_name = %s GROUP BY 1
+        """,
+        (NOBODY, table.name),
+    )
+    return dict(rows.fetchall())
+
+
+def advance(
+    warehouse: Connection, table: TableSpec, moment: datetime, windows: Mapping[UUID, Window]
+) -> None:
+    """Move the watermarks of these organizations to ``moment``."""
+    with warehouse.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO ops.sync_watermarks
+                (table_name, organization_id, watermark, window_rows, window_checksum)
+            VALUES (%s, %s, %s, %s, %s)
+            ON CONFLICT (table_name, organization_id) DO UPDATE SET
+                watermark = EXCLUDED.watermark,
+                window_rows = EXCLUDED.window_rows,
+                window_checksum = EXCLUDED.window_checksum,
+                updated_at = now()
+            """,
+            [
+                (table.name, owner, moment, window.rows, window.checksum)
+                for owner, window in windows.items()
+            ],
+        )
+
+
+def record(
+    warehouse: Connection,
+    run_id: UUID,
+    outcome: TableOutcome,
+    *,
+    started_at: datetime,
+    seconds: float,
+    watermark: datetime,
+) -> None:
+    """Write the row of one run, organization and table that changed."""
+    warehouse.execute(
+        """
+        INSERT INTO ops.sync_runs
+            (run_id, kind, table_name, organization_id, outcome, rows_read, rows_written, seconds,
+             watermark, started_at)
+        VALUES (%s, 'sync', %s, %s, 'loaded', %s, %s, %s, %s, %s)
+        """,
+        (
+            run_id,
+            outcome.table,
+            outcome.organization_id,
+            outcome.rows_read,
+            outcome.rows_written,
+            seconds,
+            watermark,
+            started_at,
+        ),
+    )
+
+
+def record_failure(
+    warehouse: Connection, run_id: UUID, table: str, code: str, started_at: datetime
+) -> None:
+    """Write the row of a table that could not be loaded."""
+    warehouse.execute(
+        """
+        INSERT INTO ops.sync_runs (run_id, kind, table_name, outcome, error_code, started_at)
+        VALUES (%s, 'sync', %s, 'failed', %s, %s)
+        """,
+        (run_id, table, code, started_at),
+    )
+
+
+def beat(warehouse: Connection, run_id: UUID, rows_read: int, *, is_idle: bool) -> None:
+    """Say that a run has reached its end: the one row that an idle run writes."""
+    warehouse.execute(
+        "INSERT INTO ops.sync_heartbeats (run_id, rows_read, is_idle) VALUES (%s, %s, %s)",
+        (run_id, rows_read, is_idle),
+    )
+
+
+def prune(warehouse: Connection, retention_days: int) -> None:
+    """Remove what is older than ``RETENTION_DAYS`` from the histories, never from the state."""
+    query = sql.SQL("DELETE FROM {} WHERE finished_at < now() - %s * interval '1 day'")
+    for table in ("sync_runs", "sync_heartbeats"):
+        warehouse.execute(query.format(sql.Identifier("ops", table)), (retention_days,))

@@ -1,0 +1,135 @@
+"""Names and schemas of organizations, given once and for ever (design, section 3, "Names")."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from dlt_pipelines.tables import TABLES
+
+MAX_NAME_BYTES = 40
+"""PostgreSQL keeps 63 bytes of an identifier; the role's prefix takes 14."""
+
+RESERVED_NAMES = frozenset({"staging", "public", "ops", "analytics"})
+"""Allowed by the rules, but a reader would take ``staging_staging`` for something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOrganization:
+    """An organization as the source names it."""
+
+    id: UUID
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An organization as the warehouse names it."""
+
+    id: UUID
+    slug: str
+    schema_name: str
+
+
+def name_of(slug: str, organization_id: UUID, taken: Collection[str]) -> str:
+    """A readable name of ``[a-z0-9_]``, unlike every one in ``taken``.
+
+    Accents are dropped, anything else that is not a letter or digit becomes ``_``. Where that is
+    not unique, or had to be cut, part of a hash of the organization's id makes it so.
+    """
+    letters = unicodedata.normalize("NFKD", slug).casefold().encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
+    short = name[:MAX_NAME_BYTES].rstrip("_")
+    if short and short == name and name not in taken and name not in RESERVED_NAMES:
+        return name
+    digest = hashlib.sha256(organization_id.bytes).hexdigest()
+    for length in range(8, len(digest) + 1):
+        stem = short[: max(0, MAX_NAME_BYTES - length - 1)].rstrip("_") or "organization"
+        unique = f"{stem}_{digest[:length]}"
+        if unique not in taken:
+            return unique
+    raise ValueError(f"no name is left for organization {organization_id}")
+
+
+def register(
+    warehouse: psycopg.Connection[tuple[Any, ...]], organizations: Iterable[SourceOrganization]
+) -> list[Organization]:
+    """Give every new organization its names, schema and partitions; return the new ones.
+
+    An organization that is known keeps its names, whatever its slug is now.
+    """
+    known = {
+        organization_id
+        for (organization_id,) in warehouse.execute(
+            "SELECT organization_id FROM ops.organizations"
+        ).fetchall()
+    }
+    new = [found for found in organizations if found.id not in known]
+    if not new:
+        return []
+    taken = _taken_names(warehouse)
+    cluster = _warehouse_hash(warehouse)
+    registered: list[Organization] = []
+    for found in sorted(new, key=lambda organization: organization.id):
+        name = name_of(found.slug, found.id, taken)
+        taken.add(name)
+        registered.append(_create(warehouse, found, name, cluster))
+    return registered
+
+
+def _taken_names(warehouse: psycopg.Connection[tuple[Any, ...]]) -> set[str]:
+    rows = warehouse.execute(
+        """
+        SELECT name FROM ops.organizations
+        UNION ALL
+        SELECT regexp_replace(nspname, '^(staging|org)_', '') FROM pg_namespace
+        WHERE nspname ~ '^(staging|org)_'
+        """
+    )
+    return {name for (name,) in rows}
+
+
+def _warehouse_hash(warehouse: psycopg.Connection[tuple[Any, ...]]) -> str:
+    """Eight characters that tell this warehouse from others of its cluster: roles are shared."""
+    row = warehouse.execute(
+        "SELECT substr(md5(system_identifier || current_database()), 1, 8) FROM pg_control_system()"
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _create(
+    warehouse: psycopg.Connection[tuple[Any, ...]],
+    found: SourceOrganization,
+    name: str,
+    cluster: str,
+) -> Organization:
+    schema = f"staging_{name}"
+    with warehouse.transaction():
+        warehouse.execute(
+            """
+            INSERT INTO ops.organizations
+                (organization_id, slug, name, schema_name, tenant_schema, tenant_role)
+            VALUES (%s, %s, %s, %s, %s, %s)
+            """,
+            (found.id, found.slug, name, schema, f"org_{name}", f"eden_{cluster}_{name}"),
+        )
+        warehouse.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+        for table in TABLES:
+            if table.owned:
+                warehouse.execute(
+                    sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({})").format(
+                        sql.Identifier(schema, table.name),
+                        sql.Identifier("staging", table.name),
+                        sql.Literal(found.id),
+                    )
+                )
+    return Organization(found.id, found.slug, schema)

@@ -1,0 +1,339 @@
+"""One run of replication: probe, read, load, remember (design, section 3, "Incremental").
+
+Nothing is remembered before it is loaded: a run that ends anywhere is completed by the next, which
+reads again from the watermark. What it reads twice is written once (``destination.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from dlt_pipelines import ledger
+from dlt_pipelines.ledger import Connection, TableOutcome, Watermark
+from dlt_pipelines.organizations import Organization, SourceOrganization, register
+from dlt_pipelines.source import NOBODY, Snapshot, snapshot
+from dlt_pipelines.tables import TABLES, TableSpec
+from eden import progress, schema
+from eden.errors import SourceMismatch, SyncFailed, UnknownOrganization
+from eden.lock import warehouse_lock
+from eden.settings import DestinationDatabase, Machine, SourceDatabase, Sync, load
+
+logger = logging.getLogger(__name__)
+
+BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
+"""The watermark of a table that has no row yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSummary:
+    """What a run did."""
+
+    run_id: UUID
+    organizations: int
+    new_organizations: int
+    outcomes: tuple[TableOutcome, ...] = ()
+    failures: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there was nothing to read."""
+        return not self.outcomes and not self.failures
+
+    @property
+    def rows_read(self) -> int:
+        """Rows that came from the source, those of overlap windows included."""
+        return sum(outcome.rows_read for outcome in self.outcomes)
+
+    @property
+    def rows_written(self) -> int:
+        """Rows that were inserted or changed in ``staging``."""
+        return sum(outcome.rows_written for outcome in self.outcomes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A document for ``--json``."""
+        return {
+            "run_id": str(self.run_id),
+            "organizations": self.organizations,
+            "new_organizations": self.new_organizations,
+            "rows_read": self.rows_read,
+            "rows_written": self.rows_written,
+            "is_idle": self.is_idle,
+            "tables": [
+                {
+                    "table": outcome.table,
+                    "organization_id": outcome.organization_id and str(outcome.organization_id),
+                    "rows_read": outcome.rows_read,
+                    "rows_written": outcome.rows_written,
+                }
+                for outcome in self.outcomes
+            ],
+            "failures": list(self.failures),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one table gives in this run."""
+
+    table: TableSpec
+    owners: Sequence[UUID]
+    """All organizations of this run: their watermarks move together, so that the next probe can ask
+    for all of them by one moment."""
+    since: Mapping[UUID, datetime | None]
+    """Per organization to read: from when on; None reads everything."""
+    rows: Mapping[UUID, int]
+    """Rows of the windows to read; an organization read as a whole is not counted."""
+    moment: datetime
+    """The watermark after this run."""
+    columns: dict[str, str]
+
+
+def sync(
+    organizations: Collection[str] = (), *, tables: Sequence[TableSpec] = TABLES
+) -> SyncSummary:
+    """Bring ``staging`` up to date with the source, for all organizations or the named ones.
+
+    Organizations are named by slug or id. Tables that belong to nobody are always brought up to
+    date. Organizations new in the source get their schemas first.
+
+    Raises:
+        ConfigurationError: a setting of one of the two databases is missing.
+        DatabaseUnavailable: one of them can't be reached; the warehouse is unchanged.
+        LockHeld: another run works on the warehouse.
+        UnknownOrganization: no organization has this slug or id.
+        SyncFailed: the load failed; the next run reads the same rows again.
+    """
+    source, warehouse = load(SourceDatabase), load(DestinationDatabase)
+    with (
+        warehouse_lock(warehouse, "sync") as connection,
+        _private_folder(load(Machine).home) as folder,
+        snapshot(source) as view,
+    ):
+        schema.migrate(connection)
+        return _Run(view, connection, warehouse, folder).run(organizations, tables)
+
+
+def sync_organizations() -> SyncSummary:
+    """Bring ``pacs_organizations`` up to date and give new organizations their schemas."""
+    return sync(tables=[table for table in TABLES if not table.owned])
+
+
+@contextmanager
+def _private_folder(home: Path) -> Iterator[Path]:
+    """A folder for the rows on their way, which are patients' data: 0700, and gone afterwards."""
+    parent = home / "dlt"
+    parent.mkdir(parents=True, exist_ok=True)
+    # What an interrupted run left: nobody else is at work, since the lock is held.
+    for leftover in parent.iterdir():
+        shutil.rmtree(leftover, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Run:
+    def __init__(
+        self, view: Snapshot, connection: Connection, warehouse: DestinationDatabase, folder: Path
+    ) -> None:
+        self._view = view
+        self._connection = connection
+        self._warehouse = warehouse
+        self._folder = folder
+        self._settings = load(Sync)
+        self._overlap = timedelta(minutes=self._settings.overlap_minutes)
+        self._id = uuid.uuid4()
+        self._started_at = datetime.now(UTC)
+        self._started = time.monotonic()
+
+    def run(self, names: Collection[str], tables: Sequence[TableSpec]) -> SyncSummary:
+        everyone = self._view.organizations()
+        new = register(self._connection, everyone)
+        chosen = _choose(everyone, names, ledger.forgotten(self._connection))
+        readings, failures = self._probe(tables, chosen)
+        outcomes = self._load(readings) if readings else []
+        summary = self._summary(chosen, new, outcomes, failures)
+        ledger.beat(
+            self._connection, self._id, summary.rows_read, is_idle=summary.is_idle and not new
+        )
+        if not summary.is_idle:
+            ledger.prune(self._connection, self._settings.retention_days)
+        if failures:
+            raise SyncFailed("; ".join(failures))
+        return summary
+
+    def _summary(
+        self,
+        chosen: Sequence[UUID],
+        new: Collection[Organization],
+        outcomes: Sequence[TableOutcome],
+        failures: Sequence[str],
+    ) -> SyncSummary:
+        return SyncSummary(
+            run_id=self._id,
+            organizations=len(chosen),
+            new_organizations=len(new),
+            outcomes=tuple(outcomes),
+            failures=tuple(failures),
+            seconds=time.monotonic() - self._started,
+        )
+
+    def _probe(
+        self, tables: Sequence[TableSpec], chosen: Sequence[UUID]
+    ) -> tuple[list[_Reading], list[str]]:
+        readings: list[_Reading] = []
+        failures: list[str] = []
+        for table in tables:
+            try:
+                reading = self._probe_table(table, chosen)
+            except SourceMismatch as error:
+                failures.append(str(error))
+                ledger.record_failure(
+                    self._connection, self._id, table.name, error.code, self._started_at
+                )
+                continue
+            if reading is not None:
+                readings.append(reading)
+        return readings, failures
+
+    def _probe_table(self, table: TableSpec, chosen: Sequence[UUID]) -> _Reading | None:
+        """Decide what to read of one table; None where nothing changed."""
+        owners = chosen if table.owned else [NOBODY]
+        known = ledger.watermarks(self._connection, table)
+        columns = self._columns(table)
+        windows = self._view.windows(
+            table, {o: known[o].moment - self._overlap for o in owners if o in known}
+        )
+        since: dict[UUID, datetime | None] = {
+            owner: known[owner].moment - self._overlap
+            for owner, window in windows.items()
+            if (window.rows, window.checksum)
+            != (known[owner].window_rows, known[owner].window_checksum)
+        }
+        since |= {owner: None for owner in owners if owner not in known}
+        if not since:
+            return None
+        return _Reading(
+            table=table,
+            owners=owners,
+            since=since,
+            rows={owner: windows[owner].rows for owner in since if owner in windows},
+            moment=self._moment(table, since, known),
+            columns=columns,
+        )
+
+    def _moment(
+        self,
+        table: TableSpec,
+        since: Mapping[UUID, datetime | None],
+        known: Mapping[UUID, Watermark],
+    ) -> datetime:
+        newest = self._view.newest(table, list(since))
+        earlier = [watermark.moment for watermark in known.values()]
+        return max([BEGINNING, *earlier, *([newest] if newest else [])])
+
+    def _columns(self, table: TableSpec) -> dict[str, str]:
+        """The columns that both sides have.
+
+        Raises:
+            SourceMismatch: the source has no such table, or a column's type is another.
+        """
+        theirs = self._view.columns(table)
+        ours = _staging_columns(self._connection, table)
+        differing = [name for name in ours if name in theirs and ours[name] != theirs[name]]
+        if differing:
+            changes = ", ".join(f"{n} is {theirs[n]}, was {ours[n]}" for n in differing)
+            raise SourceMismatch(f"source table {table.name}: {changes}; the table was not loaded")
+        return {
+            name: kind
+            for name, kind in ours.items()
+            if name in theirs or (table.parent is not None and name == "organization_id")
+        }
+
+    def _load(self, readings: Sequence[_Reading]) -> list[TableOutcome]:
+        # dlt takes seconds to import: an idle run never needs it.
+        from dlt_pipelines import loading  # noqa: PLC0415
+
+        ledger.announce(self._connection, self._id, "sync")
+        ledger.clear_written(self._connection)
+        files: list[loading.ReadFile] = []
+        for number, reading in enumerate(readings):
+            progress.report("read", number, len(readings))
+            path = self._folder / f"{reading.table.name}.csv"
+            rows = self._view.copy_out(reading.table, list(reading.columns), reading.since, path)
+            files.append(loading.ReadFile(reading.table, path, reading.columns, rows))
+        progress.report("read", len(readings), len(readings))
+        loading.load(files, self._warehouse, self._folder / "pipeline")
+        outcomes: list[TableOutcome] = []
+        for reading in readings:
+            outcomes += self._remember(reading)
+        return outcomes
+
+    def _remember(self, reading: _Reading) -> list[TableOutcome]:
+        """Move the watermarks and write the history of one loaded table, in one transaction."""
+        table = reading.table
+        written = ledger.written(self._connection, table)
+        windows = self._view.windows(
+            table, dict.fromkeys(reading.owners, reading.moment - self._overlap)
+        )
+        outcomes = [
+            TableOutcome(
+                table.name,
+                None if owner == NOBODY else owner,
+                reading.rows.get(owner, written.get(owner, 0)),
+                written.get(owner, 0),
+            )
+            for owner in reading.since
+        ]
+        seconds = time.monotonic() - self._started
+        with self._connection.transaction():
+            ledger.advance(self._connection, table, reading.moment, windows)
+            for outcome in outcomes:
+                ledger.record(
+                    self._connection,
+                    self._id,
+                    outcome,
+                    started_at=self._started_at,
+                    seconds=seconds,
+                    watermark=reading.moment,
+                )
+        return outcomes
+
+
+def _choose(
+    everyone: Collection[SourceOrganization], names: Collection[str], forgotten: Collection[UUID]
+) -> list[UUID]:
+    """The organizations to replicate, by slug or id; all of them where none is named."""
+    if not names:
+        return [found.id for found in everyone if found.id not in forgotten]
+    by_name = {found.slug: found.id for found in everyone}
+    by_name |= {str(found.id): found.id for found in everyone}
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise UnknownOrganization(f"no organization is called {', '.join(unknown)}")
+    return list(dict.fromkeys(by_name[name] for name in names))
+
+
+def _staging_columns(connection: Connection, table: TableSpec) -> dict[str, str]:
+    rows = connection.execute(
+        """
+        SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+        WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+        """,
+        (f"staging.{table.name}",),
+    )
+    return dict(rows.fetchall())

@@ -1,0 +1,59 @@
+"""The tables that are replicated. Adding one is an entry here, a migration and a staging model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The table through which a row belongs to an organization."""
+
+    table: str
+    column: str
+    """The column of the child that holds the parent's ``id``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """One table of the source, with ``id`` as its key and ``updated_at`` as its watermark.
+
+    A table belongs to an organization directly (``owned``), through its ``parent``, or to nobody
+    (neither). Every ``updated_at`` is set by the application within the transaction that writes the
+    row, so it may be older than rows already read: hence the overlap (design, section 3).
+    """
+
+    name: str
+    owned: bool = True
+    parent: Parent | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that says two things of its owner."""
+        if self.parent is not None and not self.owned:
+            raise ValueError(f"{self.name}: a table with a parent belongs to its organization")
+
+
+TABLES: tuple[TableSpec, ...] = (
+    TableSpec("pacs_organizations", owned=False),
+    TableSpec("pacs_body_part", owned=False),
+    TableSpec("pacs_facilities"),
+    TableSpec("pacs_modalities"),
+    TableSpec("pacs_practitioners"),
+    TableSpec("pacs_technicians"),
+    TableSpec("pacs_studies"),
+    TableSpec("pacs_series", parent=Parent("pacs_studies", "study_id")),
+    TableSpec("pacs_images", parent=Parent("pacs_series", "series_id")),
+    TableSpec("pacs_reports", parent=Parent("pacs_studies", "study_id")),
+)
+
+ORGANIZATIONS = TABLES[0]
+
+
+def parents_of(table: TableSpec) -> list[tuple[TableSpec, Parent]]:
+    """The chain from a table up to the one that holds ``organization_id``: (child, its parent)."""
+    by_name = {spec.name: spec for spec in TABLES}
+    chain: list[tuple[TableSpec, Parent]] = []
+    while table.parent is not None:
+        chain.append((table, table.parent))
+        table = by_name[table.parent.table]
+    return chain
