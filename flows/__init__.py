@@ -1,0 +1,20 @@
+"""Prefect's flows: when things run and how they fan out, never what the data mean.
+
+They run in plain Python too: ``from flows import etl; etl()``.
+"""
+
+from flows.export import (
+    discover_chest_dicom_studies,
+    process_study_batch_to_s3,
+    process_study_to_s3,
+)
+from flows.replicate import etl, sync_data_from_by_organization, sync_organizations
+
+__all__ = [
+    "discover_chest_dicom_studies",
+    "etl",
+    "process_study_batch_to_s3",
+    "process_study_to_s3",
+    "sync_data_from_by_organization",
+    "sync_organizations",
+]

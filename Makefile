@@ -1,0 +1,52 @@
+# Everything that is typed by hand. `make help` lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SQL := models tests/dbt
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test unit check format docs lock clean
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(INSTALLED) ## Make .venv with everything in it, from pinned versions with hashes
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@echo "Installing into $(VENV) (once, about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## The whole system on this machine: embedded services, a generated hospital
+	@$(BIN)/eden demo
+
+test: install check ## Lint, types, and every test on real services
+	$(BIN)/python -m pytest
+
+unit: install ## The tests that need no service
+	$(BIN)/python -m pytest tests/unit
+
+check: install ## Style, types, layers and SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL)
+
+format: install ## Put code and SQL into the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar $(SQL)
+
+lock: ## Pin the dependencies of pyproject.toml anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--upgrade pyproject.toml --group dev -o requirements.lock
+
+clean: ## Remove what the demo and the tests left; the environment stays
+	rm -rf .eden target logs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,87 @@
+"""A tick: sync, then build (design, section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from dlt_pipelines.source import snapshot
+from dlt_pipelines.sync import SyncSummary, sync
+from eden.errors import SyncFailed, UnknownOrganization, UsageError
+from eden.settings import SourceDatabase, load
+from eden.warehouse import BuildSummary, build
+
+
+@dataclass(frozen=True, slots=True)
+class EtlSummary:
+    """What a tick did."""
+
+    sync: SyncSummary
+    build: BuildSummary
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the warehouse was in step already."""
+        return self.sync.is_idle and not self.build.built
+
+    def to_dict(self) -> dict[str, Any]:
+        """A document for ``--json``."""
+        return {
+            "is_idle": self.is_idle,
+            "sync": self.sync.to_dict(),
+            "build": self.build.to_dict(),
+        }
+
+
+def etl(
+    organizations: Collection[str] = (),
+    *,
+    sync_step: Callable[[Collection[str]], SyncSummary] = sync,
+    build_step: Callable[[], BuildSummary] = build,
+) -> EtlSummary:
+    """Bring ``staging`` and the marts up to date, for all organizations or those named.
+
+    A table that can't be loaded keeps neither the others nor the build from going on; the error is
+    raised at the end. A flow passes its tasks as the steps.
+
+    Raises:
+        SyncFailed: a table could not be loaded.
+        BuildFailed: dbt failed; the next tick builds again.
+    """
+    try:
+        synced = sync_step(organizations)
+    except SyncFailed:
+        build_step()
+        raise
+    return EtlSummary(synced, build_step())
+
+
+def find_organization(organization_id: str | None, organization_slug: str | None) -> str:
+    """The id of the organization that has this id or slug; where both are given they must agree.
+
+    Raises:
+        UsageError: neither is given.
+        UnknownOrganization: the source has no such organization, or the two do not agree.
+    """
+    if not organization_id and not organization_slug:
+        raise UsageError("give organization_id or organization_slug")
+    with snapshot(load(SourceDatabase)) as view:
+        found = {
+            organization.id
+            for organization in view.organizations()
+            if (not organization_id or organization.id == _uuid(organization_id))
+            and (not organization_slug or organization.slug == organization_slug)
+        }
+    if not found:
+        given = " and ".join(value for value in (organization_id, organization_slug) if value)
+        raise UnknownOrganization(f"no organization is called {given}")
+    return str(found.pop())
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,185 @@
+"""The command line (design, section 8).
+
+The one part of ``eden`` that stands above the other packages: it calls the same functions as the
+flows do, and needs no Prefect server for it, ``demo`` apart.
+
+Every command takes ``--json``: one document on standard output, everything else on standard error.
+Exit codes: 0, all that was asked for is done; 1, something failed or was held back; 2, wrong usage
+or configuration.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eden import logs
+from eden.cli import output
+from eden.errors import EdenError
+from eden.paths import PROJECT_ROOT
+from eden.settings import Machine, load
+
+logger = logging.getLogger(__name__)
+
+FAILED = 1
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vlm-eden-dataset-etl")
+def cli() -> None:
+    """Keep a warehouse in step with a PACS/RIS, and turn chest radiographs into a dataset in S3."""
+
+
+def command(name: str) -> Callable[[Callable[..., bool]], click.Command]:
+    """A command with ``--json``, logging and errors as all have them.
+
+    The function gets ``as_json`` and says whether all that it was asked to do is done.
+    """
+
+    def register(function: Callable[..., bool]) -> click.Command:
+        @cli.command(name)
+        @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+        @wraps(function)
+        def run(*args: Any, as_json: bool, **options: Any) -> None:  # noqa: ANN401  # click's
+            try:
+                logs.set_up(load(Machine).logging_level)
+                done = function(*args, as_json=as_json, **options)
+            except EdenError as error:
+                _fail(error.code, str(error), as_json=as_json)
+                sys.exit(error.exit_code)
+            except Exception as error:  # noqa: BLE001  # the last one to see it
+                # Without the message: a library may have put a row's values into it.
+                trail = "".join(traceback.format_tb(error.__traceback__))
+                logger.error("unexpected %s\n%s", type(error).__name__, trail)  # noqa: TRY400
+                _fail("INTERNAL_ERROR", f"unexpected {type(error).__name__}", as_json=as_json)
+                sys.exit(FAILED)
+            sys.exit(0 if done else FAILED)
+
+        return run
+
+    return register
+
+
+def _fail(code: str, message: str, *, as_json: bool) -> None:
+    if as_json:
+        output.document({"success": False, "error": {"code": code, "message": message}})
+    click.echo(f"{code}: {message}", err=True)
+
+
+@command("sync-organizations")
+def sync_organizations(*, as_json: bool) -> bool:
+    """Bring the list of organizations up to date and give new ones their schemas."""
+    import dlt_pipelines  # noqa: PLC0415
+
+    summary = dlt_pipelines.sync_organizations()
+    if as_json:
+        output.document(summary.to_dict())
+    else:
+        output.console().print(
+            f"{summary.organizations} organizations, {summary.new_organizations} of them new"
+        )
+    return True
+
+
+@command("etl")
+@click.option(
+    "--organization",
+    "organizations",
+    multiple=True,
+    metavar="SLUG|ID",
+    help="Only this organization; may be given several times.",
+)
+def etl(*, organizations: tuple[str, ...], as_json: bool) -> bool:
+    """Sync the warehouse with the source, then build what changed."""
+    import dlt_pipelines  # noqa: PLC0415
+
+    with output.progress_bar(shown=not as_json):
+        summary = dlt_pipelines.etl(organizations)
+    if as_json:
+        output.document(summary.to_dict())
+    elif summary.is_idle:
+        output.console().print("Nothing to do: the warehouse is in step with the source.")
+    else:
+        output.console().print(
+            f"{summary.sync.rows_read} rows read, {summary.sync.rows_written} written, "
+            f"{summary.sync.new_organizations} new organizations; "
+            + (
+                f"{summary.build.models} models built"
+                if summary.build.built
+                else "nothing to build"
+            )
+        )
+    return True
+
+
+@command("discover")
+@click.option("--limit", type=click.IntRange(min=1), help="Take at most this many studies.")
+def discover(*, limit: int | None, as_json: bool) -> bool:
+    """Export every eligible study that is not in the bucket as it is now."""
+    from eden.cli import exporting  # noqa: PLC0415
+
+    return exporting.discover(limit, as_json=as_json)
+
+
+@command("process-study")
+@click.argument("study_id")
+def process_study(*, study_id: str, as_json: bool) -> bool:
+    """Export one study."""
+    from eden.cli import exporting  # noqa: PLC0415
+
+    return exporting.process_study(study_id, as_json=as_json)
+
+
+@command("process-batch")
+@click.argument("study_ids", nargs=-1, required=True)
+def process_batch(*, study_ids: tuple[str, ...], as_json: bool) -> bool:
+    """Export these studies."""
+    from eden.cli import exporting  # noqa: PLC0415
+
+    return exporting.process_batch(study_ids, as_json=as_json)
+
+
+@command("demo")
+@click.option("--small", is_flag=True, help="Small pictures, for a quick look.")
+@click.option("--seed", default=7, show_default=True, help="Another hospital for another number.")
+def demo(*, small: bool, seed: int, as_json: bool) -> bool:
+    """Run everything on embedded services and a generated hospital."""
+    from eden.cli.demo import run_demo  # noqa: PLC0415
+
+    return run_demo(seed=seed, small=small, as_json=as_json)
+
+
+@cli.command("embedded", context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+def embedded(words: tuple[str, ...]) -> None:
+    """Run any command on the embedded services, as in: eden embedded dbt docs generate."""
+    from eden.embedded import embedded_services  # noqa: PLC0415
+
+    try:
+        with embedded_services(load(Machine).home) as services:
+            programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+            environment = os.environ | services.environment | {"PATH": programs}
+            environment.setdefault("DEIDENTIFICATION", "off")
+            environment.setdefault("DO_NOT_TRACK", "1")
+            done = subprocess.run(words, check=False, env=environment, cwd=PROJECT_ROOT)
+    except EdenError as error:
+        _fail(error.code, str(error), as_json=False)
+        sys.exit(error.exit_code)
+    except FileNotFoundError:
+        _fail("USAGE", f"there is no command {words[0]}", as_json=False)
+        sys.exit(2)
+    sys.exit(done.returncode)
+
+
+def main() -> None:
+    """Start the command line."""
+    cli()

@@ -1,0 +1,51 @@
+"""What a command says: one JSON document on standard output, or words and tables for a person."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from eden import progress
+
+STAGES = {
+    "archive": "Taking radiographs",
+    "read": "Reading the source",
+    "build": "Building the marts",
+    "export": "Exporting studies",
+}
+
+
+def console() -> Console:
+    """For people: standard error, so that standard output stays the document's."""
+    return Console(stderr=True, highlight=False)
+
+
+def document(value: Any) -> None:  # noqa: ANN401  # anything that JSON can say
+    """Print the one document of a command called with ``--json``."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def progress_bar(*, shown: bool) -> Iterator[None]:
+    """Show a bar per stage of long work, on a terminal; nothing elsewhere."""
+    if not shown or not sys.stderr.isatty():
+        yield
+        return
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console(), transient=True) as bars:
+        known: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in known:
+                known[stage] = bars.add_task(STAGES.get(stage, stage), total=total)
+            bars.update(known[stage], completed=done, total=total)
+
+        with progress.reporting_to(show):
+            yield

@@ -1,0 +1,104 @@
+"""dbt, run in this process (design, section 4).
+
+Its models decide what the data mean; this module only says when they are run and what came of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from eden import progress
+from eden.errors import BuildFailed
+from eden.paths import PROJECT_ROOT
+from eden.settings import DestinationDatabase, Machine, load
+
+logger = logging.getLogger(__name__)
+
+FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
+
+
+@dataclass(frozen=True, slots=True)
+class DbtSummary:
+    """How many nodes (models, seeds, tests) were run, by their outcome."""
+
+    passed: int
+    warned: int
+
+
+def run_dbt(arguments: Sequence[str], warehouse: DestinationDatabase) -> DbtSummary:
+    """Run one dbt command on the warehouse, such as ``["build", "--selector", "tick"]``.
+
+    Raises:
+        BuildFailed: names the nodes that failed, never what the database said of their rows.
+    """
+    # dbt takes a second to import, and an idle run never needs it.
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    home = load(Machine).home
+    options = [
+        f"--project-dir={PROJECT_ROOT}",
+        f"--profiles-dir={PROJECT_ROOT}",
+        # Apart from a person's own dbt commands, which may run at the same time.
+        f"--target-path={home / 'dbt' / 'target'}",
+        f"--log-path={home / 'logs'}",
+        "--log-level=none",
+        "--log-level-file=info",
+        "--no-use-colors",
+        "--no-print",
+    ]
+    with _environment(warehouse):
+        outcome = dbtRunner(callbacks=[_Progress()]).invoke([*arguments, *options])
+    results = getattr(outcome.result, "results", None) or []
+    failed = [result.node.name for result in results if result.status in FAILED]
+    if failed:
+        raise BuildFailed(f"dbt {arguments[0]} on {warehouse.label}: {', '.join(failed)} failed")
+    if not outcome.success:
+        reason = type(outcome.exception).__name__ if outcome.exception else "no reason given"
+        raise BuildFailed(
+            f"dbt {arguments[0]} on {warehouse.label}: {reason}; see {home / 'logs' / 'dbt.log'}"
+        )
+    warned = sum(1 for result in results if result.status == "warn")
+    return DbtSummary(passed=len(results) - warned, warned=warned)
+
+
+class _Progress:
+    """Counts dbt's nodes as they end."""
+
+    def __init__(self) -> None:
+        self._done = 0
+        self._total = 0
+
+    def __call__(self, event: Any) -> None:  # noqa: ANN401  # dbt's events are generated classes
+        if event.info.name == "ConcurrencyLine":
+            self._total = int(event.data.node_count)
+        elif event.info.name == "NodeFinished":
+            self._done += 1
+            progress.report("build", self._done, max(self._total, self._done))
+
+
+@contextmanager
+def _environment(warehouse: DestinationDatabase) -> Iterator[None]:
+    """What ``profiles.yml`` asks for, also where the settings come from ``.env``."""
+    values = {
+        "DESTINATION_DATABASE_NAME": warehouse.name,
+        "DESTINATION_DATABASE_USER": warehouse.user,
+        "DESTINATION_DATABASE_PASS": warehouse.password.get_secret_value(),
+        "DESTINATION_DATABASE_HOST": warehouse.host,
+        "DESTINATION_DATABASE_PORT": str(warehouse.port),
+        "DESTINATION_DATABASE_SSLMODE": warehouse.sslmode,
+    }
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

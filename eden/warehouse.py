@@ -1,0 +1,96 @@
+"""The marts: built when something changed, tested before anything leaves (design, section 4)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from eden import postgres, schema
+from eden.dbt import run_dbt
+from eden.lock import Connection, warehouse_lock
+from eden.paths import PROJECT_ROOT
+from eden.settings import DestinationDatabase, load
+
+PROJECT_FILES = ("dbt_project.yml", "models", "macros", "seeds")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSummary:
+    """What a build did; ``built`` is false where nothing had changed since the last one."""
+
+    built: bool
+    models: int = 0
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """A document for ``--json``."""
+        return asdict(self)
+
+
+def build() -> BuildSummary:
+    """Build seeds and models if a load, a deletion, a seed or a model is newer than the last build.
+
+    Raises:
+        BuildFailed: names the models; the next build starts again from the same changes.
+        LockHeld: another run works on the warehouse.
+    """
+    warehouse = load(DestinationDatabase)
+    with warehouse_lock(warehouse, "build") as connection:
+        schema.migrate(connection)
+        changes, project = _newest_change(connection), _project_hash()
+        if (changes, project) == _last_build(connection):
+            return BuildSummary(built=False)
+        started_at, started = datetime.now(UTC), time.monotonic()
+        summary = run_dbt(
+            ["build", "--selector", "tick", "--exclude-resource-type", "test unit_test"], warehouse
+        )
+        connection.execute(
+            "INSERT INTO ops.builds (changes_seen, project_hash, started_at) VALUES (%s, %s, %s)",
+            (changes, project, started_at),
+        )
+        return BuildSummary(True, summary.passed, round(time.monotonic() - started, 3))
+
+
+def check_export_gate() -> int:
+    """Run the tests of what the export reads; return how many passed.
+
+    Raises:
+        BuildFailed: names the tests that failed; nothing may be exported.
+    """
+    return run_dbt(["test", "--selector", "export_gate"], load(DestinationDatabase)).passed
+
+
+def migrate() -> list[str]:
+    """Bring the warehouse's own tables up to date; return the files that were applied."""
+    name = "vlm-eden-dataset-etl migrate"
+    warehouse = load(DestinationDatabase)
+    with postgres.connect(warehouse, application_name=name, autocommit=True) as connection:
+        return schema.migrate(connection)
+
+
+def _newest_change(connection: Connection) -> int:
+    row = connection.execute("SELECT coalesce(max(change_id), 0) FROM ops.changes").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _last_build(connection: Connection) -> tuple[int, str] | None:
+    row = connection.execute(
+        "SELECT changes_seen, project_hash FROM ops.builds ORDER BY build_id DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else (int(row[0]), str(row[1]))
+
+
+def _project_hash() -> str:
+    """One value for the project's models, macros and seeds."""
+    digest = hashlib.sha256()
+    for name in PROJECT_FILES:
+        path = PROJECT_ROOT / name
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        for file in files:
+            digest.update(f"{file.relative_to(PROJECT_ROOT)}\0".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,56 @@
+"""Replication and build (design, section 8)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from prefect import flow
+
+import dlt_pipelines
+from dlt_pipelines import EtlSummary, SyncSummary
+from eden import warehouse
+from flows.tasks import as_task, leave_table
+
+sync_task = as_task(dlt_pipelines.sync, "sync")
+build_task = as_task(warehouse.build, "build")
+sync_organizations_task = as_task(dlt_pipelines.sync_organizations, "sync-organizations")
+
+
+@flow(name="etl")
+def etl() -> dict[str, Any]:
+    """Bring the warehouse up to date with the source, for all organizations."""
+    return _tick([])
+
+
+@flow(name="sync-data-from-by-organization")
+def sync_data_from_by_organization(
+    organization_id: str | None = None, organization_slug: str | None = None
+) -> dict[str, Any]:
+    """Bring one organization up to date; where id and slug are given they must agree."""
+    return _tick([dlt_pipelines.find_organization(organization_id, organization_slug)])
+
+
+@flow(name="sync-organizations")
+def sync_organizations() -> dict[str, Any]:
+    """Bring the list of organizations up to date and give new ones their schemas."""
+    summary = sync_organizations_task()
+    leave_table("sync-organizations", _rows(summary), "Rows read and written per table")
+    return summary.to_dict()
+
+
+def _tick(organizations: list[str]) -> dict[str, Any]:
+    summary: EtlSummary = dlt_pipelines.etl(
+        organizations, sync_step=sync_task, build_step=build_task
+    )
+    leave_table("etl", _rows(summary.sync), "Rows read and written per table")
+    return summary.to_dict()
+
+
+def _rows(summary: SyncSummary) -> list[dict[str, Any]]:
+    read: Counter[str] = Counter()
+    written: Counter[str] = Counter()
+    for outcome in summary.outcomes:
+        read[outcome.table] += outcome.rows_read
+        written[outcome.table] += outcome.rows_written
+    return [{"table": t, "rows read": read[t], "rows written": written[t]} for t in read]
