@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import psycopg
 import pytest
+from mypy_boto3_s3 import S3Client
 from psycopg import sql
 
 from eden import postgres, schema
@@ -71,7 +73,7 @@ def services(running: EmbeddedServices, monkeypatch: pytest.MonkeyPatch) -> Iter
     databases = (environment["SOURCE_DATABASE_NAME"], environment["DESTINATION_DATABASE_NAME"])
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    folder.mkdir(parents=True)
+    _store(environment).create_bucket(Bucket=bucket)
     with _administrator(running) as connection:
         for database in databases:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
@@ -84,6 +86,16 @@ def services(running: EmbeddedServices, monkeypatch: pytest.MonkeyPatch) -> Iter
             drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
             connection.execute(drop.format(sql.Identifier(database)))
     shutil.rmtree(folder)
+
+
+def _store(environment: dict[str, str]) -> S3Client:
+    return boto3.client(
+        "s3",
+        endpoint_url=environment["S3_ENDPOINT_URL"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_REGION_NAME"],
+    )
 
 
 def _administrator(running: EmbeddedServices) -> psycopg.Connection:

@@ -72,8 +72,8 @@ def embedded_services(home: Path, *, prefect: bool = False) -> Iterator[Embedded
                 f"{role}_DATABASE_PORT": postgres["port"],
                 f"{role}_DATABASE_SSLMODE": "disable",
             }
-        s3 = stack.enter_context(lease(S3Service(home)))
         (home / "s3" / BUCKET).mkdir(parents=True, exist_ok=True)
+        s3 = stack.enter_context(lease(S3Service(home)))
         environment["S3_ENDPOINT_URL"] = s3["url"]
         if prefect:
             server = stack.enter_context(lease(PrefectService(home)))

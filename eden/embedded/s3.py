@@ -62,6 +62,8 @@ class S3Service:
                 f"--addr={LOOPBACK}:{port}",
                 # Anything that a person's own configuration says of rclone is not meant for us.
                 "--config=/dev/null",
+                # A person may look into the folder, and tidy it.
+                "--dir-cache-time=1s",
                 "--log-level=ERROR",
             ],
             # In the environment, since a command line can be read by every user of the machine.
