@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-SQL := models tests/dbt
+SQL := models macros tests/dbt
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test unit check format docs lock clean

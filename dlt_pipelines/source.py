@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,7 +49,12 @@ class Snapshot:
         self._database = database
 
     def organizations(self) -> list[SourceOrganization]:
-        """All organizations, demo and inactive ones included."""
+        """All organizations, demo and inactive ones included.
+
+        Raises:
+            SourceMismatch: the source has no such table or columns.
+        """
+        self.require(ORGANIZATIONS, {"id", "slug"})
         query = sql.SQL("SELECT id, slug FROM {}").format(sql.Identifier(ORGANIZATIONS.name))
         return [SourceOrganization(*row) for row in self._connection.execute(query)]
 
@@ -71,6 +76,19 @@ class Snapshot:
         if not rows:
             raise SourceMismatch(f"{self._database}: table {table.name} is missing or unreadable")
         return dict(rows)
+
+    def require(self, table: TableSpec, names: Collection[str]) -> None:
+        """Make sure that a table has these columns.
+
+        Asked beforehand, since a query that fails would end the snapshot for the other tables too.
+
+        Raises:
+            SourceMismatch: names the table and the columns.
+        """
+        missing = sorted(set(names) - set(self.columns(table)))
+        if missing:
+            columns = ", ".join(missing)
+            raise SourceMismatch(f"{self._database}: table {table.name} has no column {columns}")
 
     def windows(
         self, table: TableSpec, since: Mapping[UUID, datetime | None]

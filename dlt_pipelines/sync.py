@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from dlt_pipelines import ledger
 from dlt_pipelines.ledger import Connection, TableOutcome, Watermark
 from dlt_pipelines.organizations import Organization, SourceOrganization, register
 from dlt_pipelines.source import NOBODY, Snapshot, snapshot
-from dlt_pipelines.tables import TABLES, TableSpec
+from dlt_pipelines.tables import TABLES, TableSpec, needed_columns
 from eden import progress, schema
 from eden.errors import SourceMismatch, SyncFailed, UnknownOrganization
 from eden.lock import warehouse_lock
@@ -114,16 +116,21 @@ def sync(
         DatabaseUnavailable: one of them can't be reached; the warehouse is unchanged.
         LockHeld: another run works on the warehouse.
         UnknownOrganization: no organization has this slug or id.
-        SyncFailed: the load failed; the next run reads the same rows again.
+        SyncFailed: a table or a connection failed; the next run reads the same rows again.
     """
     source, warehouse = load(SourceDatabase), load(DestinationDatabase)
-    with (
-        warehouse_lock(warehouse, "sync") as connection,
-        _private_folder(load(Machine).home) as folder,
-        snapshot(source) as view,
-    ):
-        schema.migrate(connection)
-        return _Run(view, connection, warehouse, folder).run(organizations, tables)
+    try:
+        with (
+            warehouse_lock(warehouse, "sync") as connection,
+            _private_folder(load(Machine).home) as folder,
+            snapshot(source) as view,
+        ):
+            schema.migrate(connection)
+            return _Run(view, connection, warehouse, folder).run(organizations, tables)
+    except psycopg.Error as error:
+        # The database's own message may quote a row.
+        reason = f"{type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})"
+        raise SyncFailed(f"{source.label} to {warehouse.label}: {reason}") from None
 
 
 def sync_organizations() -> SyncSummary:
@@ -214,6 +221,8 @@ class _Run:
         """Decide what to read of one table; None where nothing changed."""
         owners = chosen if table.owned else [NOBODY]
         known = ledger.watermarks(self._connection, table)
+        for spec, names in needed_columns(table):
+            self._view.require(spec, names)
         columns = self._columns(table)
         windows = self._view.windows(
             table, {o: known[o].moment - self._overlap for o in owners if o in known}

@@ -57,3 +57,15 @@ def parents_of(table: TableSpec) -> list[tuple[TableSpec, Parent]]:
         chain.append((table, table.parent))
         table = by_name[table.parent.table]
     return chain
+
+
+def needed_columns(table: TableSpec) -> list[tuple[TableSpec, set[str]]]:
+    """The columns without which a table can't be read, its own and those of its parents."""
+    by_name = {spec.name: spec for spec in TABLES}
+    needed = [(table, {"id", "updated_at"})]
+    for child, parent in parents_of(table):
+        needed.append((child, {parent.column}))
+        needed.append((by_name[parent.table], {"id"}))
+    if table.owned:
+        needed.append((needed[-1][0], {"organization_id"}))
+    return needed

@@ -44,9 +44,7 @@ def build() -> BuildSummary:
         if (changes, project) == _last_build(connection):
             return BuildSummary(built=False)
         started_at, started = datetime.now(UTC), time.monotonic()
-        summary = run_dbt(
-            ["build", "--selector", "tick", "--exclude-resource-type", "test unit_test"], warehouse
-        )
+        summary = run_dbt(["build", "--selector", "tick"], warehouse)
         connection.execute(
             "INSERT INTO ops.builds (changes_seen, project_hash, started_at) VALUES (%s, %s, %s)",
             (changes, project, started_at),
@@ -57,10 +55,15 @@ def build() -> BuildSummary:
 def check_export_gate() -> int:
     """Run the tests of what the export reads; return how many passed.
 
+    Some compare the marts with ``staging``: the lock keeps a load from coming between the two.
+
     Raises:
         BuildFailed: names the tests that failed; nothing may be exported.
+        LockHeld: another run works on the warehouse.
     """
-    return run_dbt(["test", "--selector", "export_gate"], load(DestinationDatabase)).passed
+    warehouse = load(DestinationDatabase)
+    with warehouse_lock(warehouse, "export gate"):
+        return run_dbt(["test", "--selector", "export_gate"], warehouse).passed
 
 
 def migrate() -> list[str]:

@@ -21,7 +21,20 @@ from eden.embedded import EmbeddedServices, embedded_services
 from eden.embedded.keeper import wait_until_stopped
 from eden.settings import DestinationDatabase, SourceDatabase, load
 
-OURS = ("SOURCE_", "DESTINATION_", "AWS_", "S3_", "DICOM", "DEIDENT", "EXPORT_", "SYNC_", "EDEN_")
+OURS = (
+    "SOURCE_",
+    "DESTINATION_",
+    "AWS_",
+    "S3_",
+    "DICOM",
+    "DEIDENTIFICATION",
+    "BURNED_IN",
+    "EXPORT_",
+    "SYNC_",
+    "SCHEDULE_",
+    "SENTRY_",
+    "EDEN_",
+)
 
 
 @dataclass(frozen=True)

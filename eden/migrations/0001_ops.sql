@@ -127,6 +127,9 @@ CREATE TABLE ops.exported_objects (
     kind        text NOT NULL CHECK (kind IN ('dicom', 'report', 'metadata')),
     sha256      text NOT NULL,
     bytes       bigint NOT NULL,
+    -- A PUT or DELETE of the key was begun and nobody knows how it ended; noted before each of them,
+    -- so that a crash in between is made good by the next attempt.
+    in_doubt    boolean NOT NULL DEFAULT false,
     uploaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (study_id, key)
 );

@@ -1,0 +1,58 @@
+{{ config(post_hook='analyze {{ this }}') }}
+
+with studies as (
+    select * from {{ ref('fact_studies') }}
+),
+
+organizations as (
+    select * from {{ ref('dim_organizations') }}
+),
+
+modality_codes as (
+    select * from {{ ref('modality_codes') }}
+),
+
+selected_reports as (
+    select * from {{ ref('int_reports_selected') }}
+),
+
+studies_of_selected_reports as (
+    select distinct
+        study_id,
+        organization_id
+    from selected_reports
+),
+
+-- Every criterion is true or false, never NULL, and false where the data do not say.
+criteria as (
+    select
+        studies.study_id,
+        studies.organization_id,
+        studies.is_chest,
+        coalesce(modality_codes.is_eligible, false) as has_eligible_modality,
+        studies.signed_report_count > 0 as has_signed_report,
+        studies_of_selected_reports.study_id is not null as has_ranked_signer,
+        coalesce(not organizations.is_demo, false) as is_not_demo,
+        not studies.is_migrated as is_not_migrated
+    from studies
+    left join organizations on studies.organization_id = organizations.organization_id
+    left join modality_codes on studies.modality_code = modality_codes.code
+    left join studies_of_selected_reports
+        on
+            studies.study_id = studies_of_selected_reports.study_id
+            and studies.organization_id = studies_of_selected_reports.organization_id
+),
+
+final as (
+    select
+        *,
+        has_eligible_modality
+        and is_chest
+        and has_signed_report
+        and has_ranked_signer
+        and is_not_demo
+        and is_not_migrated as is_eligible
+    from criteria
+)
+
+select * from final
