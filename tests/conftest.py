@@ -17,6 +17,9 @@ from mypy_boto3_s3 import S3Client
 from psycopg import sql
 
 from eden import postgres, schema
+from eden.demo.hospital import Hospital, generate
+from eden.demo.hospital import load as fill
+from eden.demo.radiograph import write_archive
 from eden.embedded import EmbeddedServices, embedded_services
 from eden.embedded.keeper import wait_until_stopped
 from eden.settings import DestinationDatabase, SourceDatabase, load
@@ -74,16 +77,16 @@ def running() -> Iterator[EmbeddedServices]:
 @pytest.fixture
 def services(running: EmbeddedServices, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     """Fresh databases and a fresh bucket; the warehouse is migrated, its marts are not built."""
-    name = f"t_{uuid.uuid4().hex[:12]}"
-    bucket = name.replace("_", "-")
+    bucket = f"bucket-{uuid.uuid4().hex[:12]}"
     folder = running.home / "s3" / bucket
+    # The same names for every test: dbt parses the project anew for another profile.
+    databases = ("test_source", "test_warehouse")
     environment = running.environment | {
-        "SOURCE_DATABASE_NAME": f"{name}_source",
-        "DESTINATION_DATABASE_NAME": f"{name}_warehouse",
+        "SOURCE_DATABASE_NAME": databases[0],
+        "DESTINATION_DATABASE_NAME": databases[1],
         "S3_BUCKET_NAME": bucket,
         "DEIDENTIFICATION": "off",
     }
-    databases = (environment["SOURCE_DATABASE_NAME"], environment["DESTINATION_DATABASE_NAME"])
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     _store(environment).create_bucket(Bucket=bucket)
@@ -99,6 +102,24 @@ def services(running: EmbeddedServices, monkeypatch: pytest.MonkeyPatch) -> Iter
             drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
             connection.execute(drop.format(sql.Identifier(database)))
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Hospital:
+    """A small hospital whose image files lie in a folder that no test changes."""
+    group = generate(7, archive=tmp_path_factory.mktemp("archive"), small=True)
+    write_archive(group, workers=1)
+    return group
+
+
+@pytest.fixture
+def hospital(services: Services, generated: Hospital, monkeypatch: pytest.MonkeyPatch) -> Hospital:
+    """The generated hospital in the source, its files within reach of the export."""
+    files = [image.file_path for image in generated.images if image.file_path]
+    monkeypatch.setenv("DICOM_ROOTS", os.path.commonpath(files))
+    with services.source() as source:
+        fill(generated, source)
+    return generated
 
 
 def _store(environment: dict[str, str]) -> S3Client:

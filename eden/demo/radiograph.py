@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
 from multiprocessing import get_context
@@ -371,30 +371,42 @@ def _vessels(grid: _Grid, rng: np.random.Generator, where: Field) -> Field:
         drawn += 0.20 * np.exp(-hilum)
         for angle in np.linspace(-1.25, 1.45, 9):
             turned = float(angle) + rng.uniform(-0.12, 0.12)
-            _branch(drawn, grid, rng, (root[0], root[1], turned, side), 0.18, 0.016, 4)
+            _branch(drawn, grid, rng, _Vessel(root[0], root[1], turned, side, 0.18, 0.016), 4)
     return drawn * (0.25 + 0.75 * where)
 
 
+@dataclass(frozen=True, slots=True)
+class _Vessel:
+    """Where a vessel starts, where it goes and how thick it is."""
+
+    x: float
+    y: float
+    angle: float
+    side: float
+    length: float
+    width: float
+
+
 def _branch(
-    drawn: Field,
-    grid: _Grid,
-    rng: np.random.Generator,
-    start: tuple[float, float, float, float],
-    length: float,
-    width: float,
-    depth: int,
+    drawn: Field, grid: _Grid, rng: np.random.Generator, vessel: _Vessel, depth: int
 ) -> None:
-    """Draw one vessel from (x, y, angle, side) and, from its end, its two branches."""
-    x, y, angle, side = start
-    end_x = x + side * length * float(np.cos(angle))
-    end_y = y + length * float(np.sin(angle))
-    _segment(drawn, grid, (x, y), (end_x, end_y), width, 8.0 * width)
+    """Draw one vessel and, from its end, its two branches."""
+    end_x = vessel.x + vessel.side * vessel.length * float(np.cos(vessel.angle))
+    end_y = vessel.y + vessel.length * float(np.sin(vessel.angle))
+    start, end = (vessel.x, vessel.y), (end_x, end_y)
+    _segment(drawn, grid, start, end, vessel.width, 8.0 * vessel.width)
     if depth == 0:
         return
     for turn in (rng.uniform(0.12, 0.5), -rng.uniform(0.12, 0.5)):
-        onward = (end_x, end_y, angle + turn, side)
-        scale = rng.uniform(0.66, 0.9)
-        _branch(drawn, grid, rng, onward, length * scale, width * 0.74, depth - 1)
+        onward = replace(
+            vessel,
+            x=end_x,
+            y=end_y,
+            angle=vessel.angle + turn,
+            length=vessel.length * rng.uniform(0.66, 0.9),
+            width=vessel.width * 0.74,
+        )
+        _branch(drawn, grid, rng, onward, depth - 1)
 
 
 def _segment(
@@ -538,7 +550,7 @@ def _side_vessels(grid: _Grid, rng: np.random.Generator, where: Field) -> Field:
     for side in (-1.0, 1.0):
         for angle in np.linspace(-1.2, 1.35, 7):
             turned = float(angle) + rng.uniform(-0.15, 0.15)
-            _branch(drawn, grid, rng, (0.03, 0.0, turned, side), 0.15, 0.015, 4)
+            _branch(drawn, grid, rng, _Vessel(0.03, 0.0, turned, side, 0.15, 0.015), 4)
     line = 0.02 + 0.16 * (grid.y + 0.05)
     trachea = _step(0.042 - np.abs(grid.x - line), 0.02)
     trachea = trachea * _step(-0.04 - grid.y, 0.06)
@@ -638,7 +650,7 @@ def write_dicom(path: Path, picture: Picture, attributes: Attributes) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         dcmwrite(partial, dataset, enforce_file_format=True)
-        os.replace(partial, path)
+        partial.replace(path)
     except BaseException:
         with suppress(FileNotFoundError):
             partial.unlink()

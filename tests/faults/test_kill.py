@@ -23,7 +23,7 @@ from eden.demo.hospital import Hospital
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.conftest import Services
 from tests.support import oracle
-from tests.support.warehouse import admit, differing_tables
+from tests.support.warehouse import differing_tables
 
 ROUNDS = int(os.environ.get("EDEN_FAULT_ROUNDS", "3"))
 SYNC = "import dlt_pipelines; print('started', flush=True); dlt_pipelines.sync()"
@@ -40,14 +40,6 @@ def dice() -> random.Random:
     seed = int(os.environ.get("EDEN_FAULT_SEED", time.time_ns() % 1_000_000))
     print(f"EDEN_FAULT_SEED={seed}")
     return random.Random(seed)
-
-
-@pytest.fixture
-def hospital(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hospital:
-    monkeypatch.setenv("DICOM_ROOTS", str(tmp_path))
-    monkeypatch.setenv("EDEN_HOME", str(tmp_path / "home"))
-    with services.source() as source:
-        return admit(source, tmp_path / "archive")
 
 
 def kill_after(script: str, seconds: float) -> bool:

@@ -16,7 +16,6 @@ from eden.demo.hospital import Hospital
 from eden.paths import PROJECT_ROOT
 from tests.conftest import Services
 from tests.support import oracle
-from tests.support.warehouse import admit
 
 EDEN = Path(sys.executable).parent / "eden"
 DBT = Path(sys.executable).parent / "dbt"
@@ -37,14 +36,6 @@ def document(*words: str) -> Any:
     done = run(EDEN, *words, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-@pytest.fixture
-def hospital(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hospital:
-    monkeypatch.setenv("DICOM_ROOTS", str(tmp_path))
-    monkeypatch.setenv("EDEN_HOME", str(tmp_path / "home"))
-    with services.source() as source:
-        return admit(source, tmp_path / "archive")
 
 
 def test_every_command_of_a_day(services: Services, hospital: Hospital) -> None:

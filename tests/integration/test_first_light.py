@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 import dicom_export
 import dlt_pipelines
 from eden import warehouse as marts
@@ -17,7 +15,7 @@ from eden.demo.hospital import Hospital
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.conftest import Services
 from tests.support import oracle
-from tests.support.warehouse import admit, differing_tables
+from tests.support.warehouse import differing_tables
 
 RESULT_KEYS = [
     "study_id",
@@ -28,14 +26,6 @@ RESULT_KEYS = [
     "metadata_uploaded",
     "errors",
 ]
-
-
-@pytest.fixture
-def hospital(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hospital:
-    monkeypatch.setenv("DICOM_ROOTS", str(tmp_path))
-    monkeypatch.setenv("EDEN_HOME", str(tmp_path / "home"))
-    with services.source() as source:
-        return admit(source, tmp_path / "archive")
 
 
 def export() -> dicom_export.DiscoverySummary:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,14 +13,7 @@ from eden.errors import LockHeld, SourceMismatch, SyncFailed, UnknownOrganizatio
 from eden.lock import warehouse_lock
 from eden.settings import DestinationDatabase, load
 from tests.conftest import Services
-from tests.support.warehouse import admit, differing_tables
-
-
-@pytest.fixture
-def hospital(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hospital:
-    monkeypatch.setenv("EDEN_HOME", str(tmp_path / "home"))
-    with services.source() as source:
-        return admit(source, tmp_path / "archive")
+from tests.support.warehouse import differing_tables
 
 
 def same(services: Services) -> bool:

@@ -1,23 +1,11 @@
-"""A generated hospital in the source, and what can be asked of both databases."""
+"""What can be asked of both databases."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
 from dlt_pipelines.tables import TABLES, TableSpec
-from eden.demo import hospital, radiograph
-from eden.demo.hospital import Hospital
-
-
-def admit(source: psycopg.Connection, archive: Path, seed: int = 7) -> Hospital:
-    """Fill the source with a small hospital whose files lie in ``archive``."""
-    group = hospital.generate(seed, archive=archive, small=True)
-    radiograph.write_archive(group, workers=1)
-    hospital.load(group, source)
-    return group
 
 
 def rows_of(connection: psycopg.Connection, schema: str, table: TableSpec) -> list[str]:

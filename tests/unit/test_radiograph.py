@@ -174,7 +174,7 @@ def test_a_failed_write_leaves_nothing(
     def fails(source: Path, target: Path) -> None:
         raise OSError("no space")
 
-    monkeypatch.setattr("eden.demo.radiograph.os.replace", fails)
+    monkeypatch.setattr("eden.demo.radiograph.Path.replace", fails)
     with pytest.raises(OSError, match="no space"):
         write_dicom(tmp_path / "a" / "b.dcm", _blank(attributes), attributes)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
