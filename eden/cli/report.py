@@ -153,7 +153,7 @@ def _funnel(warehouse: Connection) -> tuple[FunnelRow, ...]:
         "modality CR or DX",
         "of the chest",
         "with a signed report",
-        "by a doctor ranked 2 to 6",
+        "by a doctor of the chosen ranks",
         "not of a demo organization",
         "not migrated: eligible",
         "exported",
