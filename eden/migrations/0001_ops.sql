@@ -53,6 +53,14 @@ CREATE TABLE ops.sync_written (
     rows            bigint NOT NULL
 );
 
+-- Rows that a load has put into a partition where they were not: an organization's, or another's who
+-- had them until now. Filled in the transaction that writes them, emptied by the one that looks.
+CREATE TABLE ops.sync_new_rows (
+    table_name      text NOT NULL,
+    organization_id uuid NOT NULL,
+    id              uuid NOT NULL
+);
+
 -- One row per run that reached its end, idle ones included: dbt's source freshness reads it.
 CREATE TABLE ops.sync_heartbeats (
     run_id      uuid PRIMARY KEY,

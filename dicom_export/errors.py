@@ -1,0 +1,69 @@
+"""Errors of the export. None carries a value from a file, a report or a row about a patient."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import PurePath
+
+from dicom_export.codes import Code
+from eden.errors import EdenError
+
+
+class WarehouseNotBuilt(EdenError):
+    """The marts that the export reads do not exist yet; no study was claimed."""
+
+    code = "WAREHOUSE_NOT_BUILT"
+
+
+class MalformedStudyId(EdenError):
+    """What was given is not a UUID."""
+
+    code = Code.MALFORMED_STUDY_ID.value
+
+
+class StudyUnknown(EdenError):
+    """The warehouse has no study of this id."""
+
+    code = Code.UNKNOWN_STUDY.value
+
+
+class StudyNotEligible(EdenError):
+    """The study fails a criterion; the message says which."""
+
+    code = Code.NOT_ELIGIBLE.value
+
+
+class SourceFailed(Exception):
+    """An image cannot be had from where its row says it is."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__(code.value)
+        self.code = code
+
+
+class StoreFailed(Exception):
+    """One request to the bucket failed after all its attempts.
+
+    ``key`` is built of UUIDs and numbers only, ``reason`` is S3's error code or the exception's
+    name: both may be shown.
+    """
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{Code.STORE_UNAVAILABLE}: {key}: {reason}")
+        self.key = key
+        self.reason = reason
+
+
+class LeaseLost(Exception):
+    """The study's lease ran out or another worker took it over: this one must not write."""
+
+
+def describe(error: BaseException) -> str:
+    """Name an unexpected error's kind and place, and leave out its message.
+
+    Messages of parsers and of PostgreSQL quote the data that they stumbled over.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return type(error).__name__
+    return f"{type(error).__name__} at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}"

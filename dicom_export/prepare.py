@@ -1,0 +1,146 @@
+"""The first of a study's two steps: fetch, check and de-identify everything, send nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from dicom_export import checks, report_text
+from dicom_export.codes import Code, ImageStatus, StudyStatus
+from dicom_export.deidentify import Deidentifier
+from dicom_export.errors import SourceFailed, describe
+from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy
+from dicom_export.scratch import Blob, Scratch
+from dicom_export.sources import Sources
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """An image, ready to be sent where ``code`` is None and ``blob`` is there."""
+
+    image: EligibleImage
+    code: Code | None = None
+    blob: Blob | None = None
+    source_sha256: str | None = None
+    attributes: Mapping[str, checks.Json] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    subject: checks.Subject | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedReport:
+    """A report; ``blob`` is None where it has no text."""
+
+    report: EligibleReport
+    blob: Blob | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedStudy:
+    """A study, judged as a whole; the blobs live as long as their scratch."""
+
+    study: EligibleStudy
+    images: Sequence[PreparedImage]
+    reports: Sequence[PreparedReport]
+
+    @property
+    def verdict(self) -> StudyStatus:
+        """Give EXPORTED if nothing stands in the way, else INCOMPLETE or QUARANTINED."""
+        statuses = {prepared.code.image_status for prepared in self.images if prepared.code}
+        if ImageStatus.QUARANTINED in statuses:
+            return StudyStatus.QUARANTINED
+        return StudyStatus.INCOMPLETE if self.errors else StudyStatus.EXPORTED
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """What holds the study back, fit to be shown."""
+        held_back = [
+            f"{prepared.code}: image {prepared.image.image_id}"
+            for prepared in self.images
+            if prepared.code and prepared.code.image_status is not ImageStatus.SKIPPED
+        ]
+        if all(
+            prepared.code and prepared.code.image_status is ImageStatus.SKIPPED
+            for prepared in self.images
+        ):
+            held_back.append(f"{Code.NO_IMAGES}: no image is left")
+        if not any(prepared.blob for prepared in self.reports):
+            held_back.append(f"{Code.EMPTY_REPORT}: no report has text")
+        return tuple(held_back)
+
+
+def prepare(
+    study: EligibleStudy, sources: Sources, deidentifier: Deidentifier, scratch: Scratch
+) -> PreparedStudy:
+    """Bring and judge every file and report of a study; one bad file stops no other."""
+    images = [_image(study, image, sources, deidentifier, scratch) for image in study.images]
+    reports = [_report(study, report, deidentifier, scratch) for report in study.reports]
+    return PreparedStudy(study, _compared(images), reports)
+
+
+def _image(
+    study: EligibleStudy,
+    image: EligibleImage,
+    sources: Sources,
+    deidentifier: Deidentifier,
+    scratch: Scratch,
+) -> PreparedImage:
+    try:
+        original = sources.fetch(study, image, scratch)
+        found = checks.inspect(original.open(), original.size, study, image)
+        blob = None
+        if found.code is None:
+            blob = deidentifier.image(original, study, image, scratch)
+    except SourceFailed as failure:
+        return PreparedImage(image, failure.code)
+    except Exception as error:  # noqa: BLE001  # one bad file must not stop the others
+        log.error("image %s: %s", image.image_id, describe(error))  # noqa: TRY400  # no message
+        return PreparedImage(image, Code.INTERNAL_ERROR)
+    return PreparedImage(
+        image=image,
+        code=found.code,
+        blob=blob,
+        source_sha256=original.sha256,
+        attributes=found.attributes,
+        warnings=found.warnings,
+        subject=found.subject,
+    )
+
+
+def _compared(images: Sequence[PreparedImage]) -> list[PreparedImage]:
+    """Mark the files that speak of another patient, and those held back with their study."""
+    subjects = {
+        prepared.image.image_id: prepared.subject
+        for prepared in images
+        # A file of another study has no say in whose study this is.
+        if prepared.subject and not _is_quarantined(prepared)
+    }
+    strangers = checks.disagreeing(subjects)
+    marked = [
+        replace(prepared, code=Code.PATIENT_MISMATCH)
+        if prepared.image.image_id in strangers
+        else prepared
+        for prepared in images
+    ]
+    if not any(_is_quarantined(prepared) for prepared in marked):
+        return marked
+    return [
+        prepared if prepared.code else replace(prepared, code=Code.STUDY_QUARANTINED)
+        for prepared in marked
+    ]
+
+
+def _is_quarantined(prepared: PreparedImage) -> bool:
+    return prepared.code is not None and prepared.code.image_status is ImageStatus.QUARANTINED
+
+
+def _report(
+    study: EligibleStudy, report: EligibleReport, deidentifier: Deidentifier, scratch: Scratch
+) -> PreparedReport:
+    text = report_text.to_text(report.content)
+    if text:
+        text = deidentifier.report(text, study, report)
+    return PreparedReport(report, scratch.keep(text.encode()) if text else None)

@@ -1,0 +1,106 @@
+"""Reads the marts of the export. What is eligible is decided there, and nowhere here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from dicom_export.connections import Connections
+from dicom_export.errors import StudyNotEligible, StudyUnknown
+from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy
+
+# One statement, since a build may replace the tables between two: the names are resolved and
+# locked before the snapshot is taken. (In REPEATABLE READ a table that was replaced after the
+# snapshot would look empty.) JSON carries timestamps such as 'infinity' that Python cannot.
+_STUDIES = """
+WITH chosen_reports AS (
+    SELECT study_id, json_agg(json_build_object(
+        'report_id', report_id, 'doctor_rank', doctor_rank,
+        'content', content, 'signed_at', signed_at
+    ) ORDER BY report_id) AS reports
+    FROM analytics.eligible_reports
+    WHERE study_id = ANY (%(ids)s::uuid[])
+    GROUP BY study_id
+), chosen_images AS (
+    SELECT study_id, json_agg(json_build_object(
+        'image_id', image_id, 'series_id', series_id,
+        'series_instance_uid', series_instance_uid, 'series_number', series_number,
+        'series_description', series_description, 'series_modality', series_modality,
+        'sop_instance_uid', sop_instance_uid, 'instance_number', instance_number,
+        'file_path', file_path, 'file_size', file_size
+    ) ORDER BY image_id) AS images
+    FROM analytics.eligible_images
+    WHERE study_id = ANY (%(ids)s::uuid[])
+    GROUP BY study_id
+)
+SELECT json_build_object(
+    'study_id', study_id, 'organization_id', organization_id,
+    'study_instance_uid', study_instance_uid, 'accession_number', accession_number,
+    'dicom_description', dicom_description, 'modality_code', modality_code,
+    'body_part_identifier', body_part_identifier, 'body_part_name', body_part_name,
+    'facility_id', facility_id, 'performed_at', performed_at, 'doctor_rank', doctor_rank,
+    'fingerprint', fingerprint
+), coalesce(reports, '[]'), coalesce(images, '[]')
+FROM analytics.eligible_studies
+LEFT JOIN chosen_reports USING (study_id)
+LEFT JOIN chosen_images USING (study_id)
+WHERE study_id = ANY (%(ids)s::uuid[])
+"""
+
+_CRITERIA = """
+SELECT has_eligible_modality, is_chest, has_signed_report, has_ranked_signer, is_not_demo,
+       is_not_migrated
+FROM analytics.study_eligibility
+WHERE study_id = %(id)s
+"""
+
+_FAILURES = (
+    "its modality is not one of the dataset's",
+    "it is not a chest study",
+    "it has no signed report",
+    "no doctor of the chosen ranks signed a report of it",
+    "its organization is a demo",
+    "it was migrated from an older PACS",
+)
+"""What to say of each criterion of ``_CRITERIA`` that is not met, in the same order."""
+
+
+class Warehouse:
+    """The marts, read through borrowed connections."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def studies(self, study_ids: Sequence[str]) -> dict[str, EligibleStudy]:
+        """Read eligible studies with their reports and images; those not eligible are absent."""
+        with self._connections.borrow() as connection:
+            rows = connection.execute(_STUDIES, {"ids": list(study_ids)}).fetchall()
+        return {row[0]["study_id"]: _study(*row) for row in rows}
+
+    def eligible(self, study_ids: Sequence[str]) -> set[str]:
+        """Tell which of the given studies are eligible."""
+        query = "SELECT study_id::text FROM analytics.eligible_studies WHERE study_id = ANY (%s)"
+        with self._connections.borrow() as connection:
+            ids = [UUID(study_id) for study_id in study_ids]
+            return {study_id for (study_id,) in connection.execute(query, (ids,))}
+
+    def explain_absence(self, study_id: str) -> StudyUnknown | StudyNotEligible:
+        """Say, as an error to raise, why a study is not among the eligible ones."""
+        with self._connections.borrow() as connection:
+            row = connection.execute(_CRITERIA, {"id": study_id}).fetchone()
+        if row is None:
+            return StudyUnknown(f"study {study_id}: the warehouse does not know it")
+        failures = [text for text, is_met in zip(_FAILURES, row, strict=True) if not is_met]
+        reason = "; ".join(failures) or "the marts are being built, try again"
+        return StudyNotEligible(f"study {study_id} is not eligible: {reason}")
+
+
+def _study(
+    study: Mapping[str, Any], reports: list[dict[str, Any]], images: list[dict[str, Any]]
+) -> EligibleStudy:
+    return EligibleStudy(
+        **study,
+        reports=tuple(EligibleReport(**report) for report in reports),
+        images=tuple(EligibleImage(**image) for image in images),
+    )

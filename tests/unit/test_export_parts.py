@@ -1,0 +1,196 @@
+"""Small parts of the export: room for files, keys, codes, errors, what is shown of a study."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicom_export.codes import Code, ImageStatus
+from dicom_export.deidentify import choose
+from dicom_export.errors import SourceFailed, describe
+from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy, StudyResult
+from dicom_export.scratch import Budget, Scratch
+from dicom_export.sources.local import LocalSource
+from eden.errors import ConfigurationError
+from eden.settings import Export
+
+
+def image(file_path: str) -> EligibleImage:
+    return EligibleImage("i", "s", "1.2", 1, None, None, "1.3", 1, file_path, None)
+
+
+def study(*images: EligibleImage) -> EligibleStudy:
+    report = EligibleReport("r", 2, "ZZPLANTED", None)
+    return EligibleStudy(
+        "study", "org", "1.2", "ZZPLANTED", "ZZPLANTED", "CR", None, None, None, None, 2, "f",
+        (report,), images,
+    )  # fmt: skip
+
+
+def test_a_file_that_does_not_fit_in_memory_goes_to_disk_and_leaves_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    budget = Budget(100)
+    with Scratch(budget) as scratch:
+        small, large = scratch.keep(b"s" * 60), scratch.intake()
+        for _ in range(10):
+            large.write(b"l" * 30)
+        blob = large.finish()
+        assert isinstance(small.body(), bytes)
+        assert not isinstance(blob.body(), bytes)
+        assert blob.open().read() == b"l" * 300
+        assert (blob.size, blob.sha256) == (300, hashlib.sha256(b"l" * 300).hexdigest())
+        assert list(tmp_path.iterdir()) == []
+        assert not budget.take(41)
+        assert budget.take(40)
+        budget.give(40)
+    assert budget.take(100)
+
+
+def test_a_file_that_never_ends_is_refused() -> None:
+    with Scratch(Budget(), limit=100) as scratch:
+        intake = scratch.intake()
+        with pytest.raises(SourceFailed) as caught:
+            for _ in range(11):
+                intake.write(b"x" * 10)
+    assert caught.value.code is Code.TOO_LARGE
+
+
+def test_nothing_of_a_patient_is_in_a_repr() -> None:
+    assert "ZZPLANTED" not in repr(study(image("/archive/ZZPLANTED.dcm")))
+
+
+def test_an_unexpected_error_is_described_without_its_message() -> None:
+    with pytest.raises(KeyError) as caught:
+        _ = {}["ZZPLANTED"]
+    assert describe(caught.value).startswith("KeyError at test_export_parts.py:")
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_code_leads_to_a_status(code: Code) -> None:
+    assert code.image_status in ImageStatus
+    assert code.image_status is not ImageStatus.EXPORTED
+
+
+def test_a_result_survives_the_ledger() -> None:
+    result = StudyResult("s", "o", False, 1, 2, False, ("a", "b"))
+    assert StudyResult.from_dict(dict(sorted(result.to_dict().items()))) == result
+
+
+def test_basic_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEIDENTIFICATION", "basic")
+    with pytest.raises(ConfigurationError, match="DEIDENTIFICATION"):
+        choose(Export())
+
+
+# Files on disk ------------------------------------------------------------------------------------
+
+
+def read(source: LocalSource, path: Path | str) -> bytes | Code:
+    with Scratch(Budget()) as scratch:
+        intake = scratch.intake()
+        try:
+            source.fetch(study(), image(str(path)), intake)
+        except SourceFailed as failure:
+            return failure.code
+        return intake.finish().open().read()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "inner" / "file").write_bytes(b"inside")
+    (tmp_path / "secret").write_bytes(b"outside")
+    return folder
+
+
+def test_only_files_inside_the_roots_are_read(root: Path, tmp_path: Path) -> None:
+    source = LocalSource((str(root),))
+    (root / "link").symlink_to(tmp_path / "secret")
+    (root / "folder-link").symlink_to(root / "inner")
+    os.mkfifo(root / "fifo")
+    assert read(source, root / "inner" / "file") == b"inside"
+    refused = ("link", "folder-link/file", "fifo", "inner", "../secret", "inner/../inner/file")
+    for name in refused:
+        assert read(source, f"{root}/{name}") == Code.PATH_REFUSED, name
+    assert read(source, root) == Code.PATH_REFUSED
+    assert read(source, tmp_path / "secret") == Code.PATH_REFUSED
+    assert read(source, f"{root}2/file") == Code.PATH_REFUSED
+    assert read(source, root / "none") == Code.SOURCE_MISSING
+    assert read(source, root / ("x" * 300)) == Code.SOURCE_MISSING
+    assert read(source, root / "inner" / "file" / "x") == Code.SOURCE_MISSING
+    source.close()
+
+
+def test_descriptors_are_not_leaked(root: Path) -> None:
+    source = LocalSource((str(root),))
+    descriptors = Path("/dev/fd")
+    before = len(list(descriptors.iterdir()))
+    for name in ("inner/file", "none", "inner", "inner/file/x", "../secret"):
+        read(source, f"{root}/{name}")
+    assert len(list(descriptors.iterdir())) == before
+    source.close()
+
+
+def test_a_folder_that_turns_into_a_link_is_never_followed(root: Path, tmp_path: Path) -> None:
+    """The check and the use are one act: no moment is left to swap the folder in between."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"outside")
+    source = LocalSource((str(root),))
+    done = threading.Event()
+
+    def swap() -> None:
+        while not done.is_set():
+            (root / "inner").rename(root / "aside")
+            (root / "inner").symlink_to(outside)
+            (root / "inner").unlink()
+            (root / "aside").rename(root / "inner")
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        seen = {read(source, root / "inner" / "file") for _ in range(3000)}
+    finally:
+        done.set()
+        thread.join()
+        source.close()
+    assert seen <= {b"inside", Code.SOURCE_MISSING, Code.PATH_REFUSED}
+    assert b"inside" in seen
+
+
+def test_a_root_may_be_reached_through_a_link(root: Path, tmp_path: Path) -> None:
+    alias = tmp_path / "alias"
+    alias.symlink_to(root)
+    source = LocalSource((str(alias),))
+    assert read(source, alias / "inner" / "file") == b"inside"
+    assert read(source, root / "inner" / "file") == Code.PATH_REFUSED
+    source.close()
+
+
+@pytest.mark.parametrize("bad", ["relative", "/no/such/folder", "/etc/passwd", "/tmp/../etc"])
+def test_a_root_must_be_a_folder(bad: str, root: Path) -> None:
+    with pytest.raises(ConfigurationError, match="DICOM_ROOTS"):
+        LocalSource((str(root), bad))
+
+
+def test_a_file_without_permission_is_unreachable(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = LocalSource((str(root),))
+    original = os.read
+
+    def failing(descriptor: int, count: int) -> Any:
+        raise OSError(5, "Input/output error", BytesIO(original(descriptor, count)))
+
+    monkeypatch.setattr("os.read", failing)
+    assert read(source, root / "inner" / "file") == Code.SOURCE_UNREACHABLE
+    source.close()
