@@ -1,8 +1,9 @@
-"""dlt's PostgreSQL destination, made faithful.
+"""dlt's PostgreSQL destination, made faithful and quick.
 
-The stock loader turns an empty string into NULL (it passes FORCE_NULL for every nullable column),
-and its MERGE tells neither how many rows it wrote nor for whom. Target and merge tables come from
-``eden/migrations``; dlt never creates them.
+The stock loader reads rows from files (and turns an empty string into NULL on the way), and its
+MERGE tells neither how many rows it wrote nor for whom. Here a load job copies a stream of the
+source's snapshot, and the merge is an upsert that counts. Target and merge tables have DDL of their
+own (``eden/migrations``, ``staging.py``); dlt never creates them.
 """
 
 from __future__ import annotations
@@ -10,34 +11,57 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlt.common.storages.file_storage import FileStorage
 from dlt.destinations.impl.postgres.factory import postgres
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
+from dlt.destinations.job_client_impl import SqlLoadJob
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
+
+from dlt_pipelines import moves
+from dlt_pipelines.staging import MERGE_SCHEMA, SCHEMA
+from dlt_pipelines.streams import BLOCK_BYTES, Streams
+from dlt_pipelines.tables import TABLES
 
 if TYPE_CHECKING:
     from dlt.common.destination.client import FollowupJobRequest, LoadJob
     from dlt.common.destination.typing import PreparedTableSchema
     from dlt.destinations.sql_client import SqlClientBase
 
-COPY_BLOCK_BYTES = 1 << 20
+HEADER = "stream"
+"""The one column of the file that dlt is given: it names a stream."""
 
 
-class FaithfulCopyJob(PostgresCsvCopyJob):
-    """COPY of a file that keeps '' and NULL apart."""
+class StreamJob(PostgresCsvCopyJob):
+    """COPY of one stream in one transaction: dlt may run it again after a failure."""
+
+    _job_client: StreamingClient
 
     def run(self) -> None:
-        """Copy the file into its merge table in one transaction."""
-        client = self._job_client.sql_client
+        """Copy the stream's rows into the merge table, or straight into the partitions."""
         with FileStorage.open_zipsafe_ro(self._file_path, "rb") as file:
-            (header,) = csv.reader(io.StringIO(file.readline().decode("utf-8")))
-            columns = ", ".join(client.escape_column_name(name) for name in header)
-            table = client.make_qualified_table_name(self.load_table_name)
-            statement = f"COPY {table} ({columns}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8')"
-            with client.begin_transaction(), client.native_connection.cursor() as cursor:
-                cursor.copy_expert(statement, file, size=COPY_BLOCK_BYTES)
+            rows = list(csv.DictReader(io.StringIO(file.read().decode("utf-8"))))
+        name = rows[0][HEADER]
+        streams = self._job_client.streams
+        stream, client = streams[name], self._job_client.sql_client
+        columns = ", ".join(client.escape_column_name(column) for column in stream.columns)
+        schema = MERGE_SCHEMA if stream.into == "merge" else SCHEMA
+        table = ".".join(map(client.escape_column_name, (schema, stream.table.name)))
+        statement = f"COPY {table} ({columns}) FROM STDIN {stream.copy_options}"
+        with (
+            streams.rows(name) as source,
+            client.begin_transaction(),
+            client.native_connection.cursor() as cursor,
+        ):
+            cursor.copy_expert(statement, source, size=BLOCK_BYTES)
+
+
+class StatementsJob(SqlLoadJob):
+    """Statements, one a line; the stock job would also cut them at a semicolon within a name."""
+
+    def _split_fragments(self, sql: str) -> list[str]:
+        return [line for line in sql.split("\n") if line.strip()]
 
 
 class CountingUpsertJob(SqlMergeFollowupJob):
@@ -50,7 +74,7 @@ class CountingUpsertJob(SqlMergeFollowupJob):
     def generate_sql(
         cls, table_chain: Sequence[PreparedTableSchema], sql_client: SqlClientBase[Any]
     ) -> list[str]:
-        """One statement, run by dlt in one transaction."""
+        """The statements, which dlt runs in one transaction."""
         table = table_chain[0]
         name = str(table["name"])
         target, merge = sql_client.get_qualified_table_names(name)
@@ -65,24 +89,40 @@ class CountingUpsertJob(SqlMergeFollowupJob):
         new = ", ".join(f"EXCLUDED.{column}" for column in values)
         literal = sql_client.capabilities.escape_literal
         assert literal is not None
-        return [
+        statements = [
             f"WITH written AS (INSERT INTO {target} AS old ({listed}) SELECT {listed} FROM {merge}"
             f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {assignments}"
             f" WHERE ({old}) IS DISTINCT FROM ({new}) RETURNING {owner} AS organization_id)"
             " INSERT INTO ops.sync_written (table_name, organization_id, rows)"
             f" SELECT {literal(name)}, organization_id, count(*) FROM written GROUP BY 2"
         ]
+        if any(moves.movable(spec) for spec in TABLES if spec.name == name):
+            statements = [
+                # A handful of rows against hundreds of partitions: look each up by its key.
+                "SET LOCAL enable_hashjoin = off",
+                "SET LOCAL enable_mergejoin = off",
+                "INSERT INTO ops.sync_new_rows (table_name, organization_id, id)"
+                f" SELECT {literal(name)}, new.organization_id, new.id FROM {merge} AS new"
+                f" WHERE NOT EXISTS (SELECT FROM {target} AS old"
+                " WHERE old.organization_id = new.organization_id AND old.id = new.id)",
+                *statements,
+            ]
+        return statements
 
 
-class FaithfulPostgresClient(PostgresClient):
-    """Uses the two jobs above in place of the stock ones."""
+class StreamingClient(PostgresClient):
+    """Uses the jobs above in place of the stock ones."""
+
+    streams: ClassVar[Streams]
 
     def create_load_job(
         self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
-        """Replace the stock CSV job."""
+        """Replace the stock jobs for CSV files and for statements."""
+        if SqlLoadJob.is_sql_job(file_path):
+            return StatementsJob(file_path)
         job = super().create_load_job(table, file_path, load_id, restore)
-        return FaithfulCopyJob(file_path) if type(job) is PostgresCsvCopyJob else job
+        return StreamJob(file_path) if type(job) is PostgresCsvCopyJob else job
 
     def _create_merge_followup_jobs(
         self, table_chain: Sequence[PreparedTableSchema]
@@ -90,10 +130,18 @@ class FaithfulPostgresClient(PostgresClient):
         return [CountingUpsertJob.from_table_chain(table_chain, self.sql_client)]
 
 
-class faithful_postgres(postgres):  # noqa: N801  # dlt names destinations so
-    """The destination to give to ``dlt.pipeline``."""
+def streaming_postgres(given: Streams) -> type[postgres]:
+    """The kind of destination to give to ``dlt.pipeline`` for one run.
 
-    @property
-    def client_class(self) -> type[PostgresClient]:
-        """The client that loads."""
-        return FaithfulPostgresClient
+    dlt makes its clients itself and several of them: they find the run's streams on their class.
+    """
+
+    class RunClient(StreamingClient):
+        streams = given
+
+    class StreamingPostgres(postgres):
+        @property
+        def client_class(self) -> type[PostgresClient]:
+            return RunClient
+
+    return StreamingPostgres

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,16 +36,18 @@ class TableOutcome:
     rows_written: int
 
 
-def watermarks(warehouse: Connection, table: TableSpec) -> dict[UUID, Watermark]:
-    """Per organization; :data:`~dlt_pipelines.source.NOBODY` stands for the lack of one."""
+def watermarks(warehouse: Connection) -> dict[str, dict[UUID, Watermark]]:
+    """Per table and organization; :data:`NOBODY` stands for the lack of one."""
     rows = warehouse.execute(
         """
-        SELECT organization_id, watermark, window_rows, window_checksum
-        FROM ops.sync_watermarks WHERE table_name = %s
-        """,
-        (table.name,),
+        SELECT table_name, organization_id, watermark, window_rows, window_checksum
+        FROM ops.sync_watermarks
+        """
     )
-    return {owner: Watermark(*values) for owner, *values in rows}
+    found: dict[str, dict[UUID, Watermark]] = {}
+    for table, owner, *values in rows:
+        found.setdefault(table, {})[owner] = Watermark(*values)
+    return found
 
 
 def forgotten(warehouse: Connection) -> set[UUID]:
@@ -104,34 +106,49 @@ def advance(
         )
 
 
+def note_new_partitions(
+    warehouse: Connection, table: TableSpec, organizations: Sequence[UUID]
+) -> None:
+    """Note, before they are filled, partitions whose every row will be new, for ``moves``."""
+    with warehouse.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO ops.sync_new_rows (table_name, organization_id) VALUES (%s, %s)",
+            [(table.name, organization_id) for organization_id in organizations],
+        )
+
+
 def record(
     warehouse: Connection,
     run_id: UUID,
-    outcome: TableOutcome,
+    outcomes: Sequence[TableOutcome],
     *,
     started_at: datetime,
     seconds: float,
     watermark: datetime,
 ) -> None:
-    """Write the row of one run, organization and table that changed."""
-    warehouse.execute(
-        """
-        INSERT INTO ops.sync_runs
-            (run_id, kind, table_name, organization_id, outcome, rows_read, rows_written, seconds,
-             watermark, started_at)
-        VALUES (%s, 'sync', %s, %s, 'loaded', %s, %s, %s, %s, %s)
-        """,
-        (
-            run_id,
-            outcome.table,
-            outcome.organization_id,
-            outcome.rows_read,
-            outcome.rows_written,
-            seconds,
-            watermark,
-            started_at,
-        ),
-    )
+    """Write a row per organization whose part of a table changed."""
+    with warehouse.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO ops.sync_runs
+                (run_id, kind, table_name, organization_id, outcome, rows_read, rows_written,
+                 seconds, watermark, started_at)
+            VALUES (%s, 'sync', %s, %s, 'loaded', %s, %s, %s, %s, %s)
+            """,
+            [
+                (
+                    run_id,
+                    outcome.table,
+                    outcome.organization_id,
+                    outcome.rows_read,
+                    outcome.rows_written,
+                    seconds,
+                    watermark,
+                    started_at,
+                )
+                for outcome in outcomes
+            ],
+        )
 
 
 def record_failure(
@@ -160,3 +177,7 @@ def prune(warehouse: Connection, retention_days: int) -> None:
     query = sql.SQL("DELETE FROM {} WHERE finished_at < now() - %s * interval '1 day'")
     for table in ("sync_runs", "sync_heartbeats"):
         warehouse.execute(query.format(sql.Identifier("ops", table)), (retention_days,))
+    warehouse.execute(
+        "DELETE FROM staging._dlt_loads WHERE inserted_at < now() - %s * interval '1 day'",
+        (retention_days,),
+    )

@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from dlt_pipelines.tables import TABLES
+from dlt_pipelines.tables import TABLES, TableSpec
 
 MAX_NAME_BYTES = 40
 """PostgreSQL keeps 63 bytes of an identifier; the role's prefix takes 14."""
@@ -85,6 +85,22 @@ def register(
     return registered
 
 
+def create_partition(
+    warehouse: psycopg.Connection[tuple[Any, ...]],
+    table: TableSpec,
+    organization_id: UUID,
+    schema: str,
+) -> None:
+    """Make the partition of one table that holds one organization's rows, in its schema."""
+    warehouse.execute(
+        sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({})").format(
+            sql.Identifier(schema, table.name),
+            sql.Identifier("staging", table.name),
+            sql.Literal(organization_id),
+        )
+    )
+
+
 def _taken_names(warehouse: psycopg.Connection[tuple[Any, ...]]) -> set[str]:
     rows = warehouse.execute(
         """
@@ -125,11 +141,5 @@ def _create(
         warehouse.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
         for table in TABLES:
             if table.owned:
-                warehouse.execute(
-                    sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({})").format(
-                        sql.Identifier(schema, table.name),
-                        sql.Identifier("staging", table.name),
-                        sql.Literal(found.id),
-                    )
-                )
+                create_partition(warehouse, table, found.id, schema)
     return Organization(found.id, found.slug, schema)

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import psycopg
@@ -19,11 +18,18 @@ from eden import postgres
 from eden.errors import SourceMismatch
 from eden.settings import SourceDatabase
 
+if TYPE_CHECKING:
+    from dlt_pipelines.streams import Stream
+
 APPLICATION_NAME = "vlm-eden-dataset-etl sync"
 STATEMENT_TIMEOUT_MINUTES = 60
 
 NOBODY = UUID(int=0)
 """Stands for the owner of tables that belong to nobody."""
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Catalog = dict[str, dict[str, str]]
+"""Tables, each with the names and types (``format_type``) of its columns in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +50,21 @@ EMPTY_WINDOW = Window(0, "0")
 class Snapshot:
     """One read-only view of the source; all tables are seen as of the same moment."""
 
-    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]], database: str) -> None:
+    def __init__(self, connection: Connection, database: SourceDatabase) -> None:
         self._connection = connection
         self._database = database
+        self._catalog: Catalog | None = None
+        self._id: str | None = None
+
+    def reader(self) -> Connection:
+        """Another connection that sees the same moment; the caller closes it."""
+        if self._id is None:
+            row = self._connection.execute("SELECT pg_export_snapshot()").fetchone()
+            assert row is not None
+            self._id = str(row[0])
+        reader = _connect(self._database)
+        reader.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self._id)))
+        return reader
 
     def organizations(self) -> list[SourceOrganization]:
         """All organizations, demo and inactive ones included.
@@ -59,23 +77,17 @@ class Snapshot:
         return [SourceOrganization(*row) for row in self._connection.execute(query)]
 
     def columns(self, table: TableSpec) -> dict[str, str]:
-        """Names and types (``format_type``) of a table's columns, in their order.
+        """Names and types of a table's columns, in their order.
 
         Raises:
             SourceMismatch: the source has no such table, or it can't be read with this login.
         """
-        rows = self._connection.execute(
-            """
-            SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
-            WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
-                AND has_table_privilege(attrelid, 'SELECT')
-            ORDER BY attnum
-            """,
-            (table.name,),
-        ).fetchall()
-        if not rows:
-            raise SourceMismatch(f"{self._database}: table {table.name} is missing or unreadable")
-        return dict(rows)
+        if self._catalog is None:
+            self._catalog = _catalog(self._connection)
+        if table.name not in self._catalog:
+            label = self._database.label
+            raise SourceMismatch(f"{label}: table {table.name} is missing or unreadable")
+        return self._catalog[table.name]
 
     def require(self, table: TableSpec, names: Collection[str]) -> None:
         """Make sure that a table has these columns.
@@ -87,8 +99,8 @@ class Snapshot:
         """
         missing = sorted(set(names) - set(self.columns(table)))
         if missing:
-            columns = ", ".join(missing)
-            raise SourceMismatch(f"{self._database}: table {table.name} has no column {columns}")
+            label, columns = self._database.label, ", ".join(missing)
+            raise SourceMismatch(f"{label}: table {table.name} has no column {columns}")
 
     def windows(
         self, table: TableSpec, since: Mapping[UUID, datetime | None]
@@ -98,6 +110,8 @@ class Snapshot:
         An organization without rows has an empty window. For a table that belongs to nobody the one
         key is :data:`NOBODY`.
         """
+        if not since:
+            return {}
         query = sql.SQL(
             """
             SELECT {owner},
@@ -137,36 +151,14 @@ class Snapshot:
         newest: datetime | None = row[0] if row else None
         return newest
 
-    def copy_out(
-        self,
-        table: TableSpec,
-        columns: Sequence[str],
-        since: Mapping[UUID, datetime | None],
-        target: Path,
-    ) -> int:
-        """Write the rows that :meth:`windows` counts to a CSV file with a header; return how many.
-
-        An empty string is quoted and NULL is not, so that the two stay apart. The
-        ``organization_id`` of a table with a parent is that of the parent.
-        """
-        selected = [
-            sql.SQL("{} AS organization_id").format(_owner(table))
-            if table.parent is not None and name == "organization_id"
-            else sql.SQL("t.{}").format(sql.Identifier(name))
-            for name in columns
-        ]
-        condition, parameters = _condition(table, since)
-        query = sql.SQL("COPY (SELECT {} {} WHERE {}) TO STDOUT (FORMAT csv, HEADER)").format(
-            sql.SQL(", ").join(selected), _from_clause(table), condition
-        )
-        with (
-            target.open("wb") as file,
-            self._connection.cursor() as cursor,
-            cursor.copy(query, parameters) as copy,
-        ):
-            for block in copy:
-                file.write(block)
-        return cursor.rowcount
+    def size(self, table: TableSpec) -> tuple[int, int]:
+        """How many blocks a table has, and the bytes of a block."""
+        row = self._connection.execute(
+            "SELECT pg_relation_size(to_regclass(%s)), current_setting('block_size')::int",
+            (table.name,),
+        ).fetchone()
+        assert row is not None
+        return int(row[0] or 0) // int(row[1]), int(row[1])
 
 
 @contextmanager
@@ -176,15 +168,65 @@ def snapshot(database: SourceDatabase) -> Iterator[Snapshot]:
     Raises:
         DatabaseUnavailable: the source can't be reached or refuses the login.
     """
+    with _connect(database) as connection:
+        yield Snapshot(connection, database)
+
+
+def rows_query(stream: Stream) -> tuple[sql.Composed, list[Any]]:
+    """The SELECT of a stream's rows, its columns in the stream's order.
+
+    ``organization_id`` of a table with a parent is that of the parent.
+    """
+    table = stream.table
+    selected = [
+        _owner(table)
+        if table.parent is not None and name == "organization_id"
+        else sql.SQL("t.{}").format(sql.Identifier(name))
+        for name in stream.columns
+    ]
+    condition, parameters = _condition(table, stream.since)
+    if stream.blocks is not None:
+        first, end = stream.blocks
+        condition += sql.SQL(" AND t.ctid >= %s::tid")
+        parameters.append(f"({first},0)")
+        if end is not None:
+            condition += sql.SQL(" AND t.ctid < %s::tid")
+            parameters.append(f"({end},0)")
+    query = sql.SQL("SELECT {} {} WHERE {}").format(
+        sql.SQL(", ").join(selected), _from_clause(table), condition
+    )
+    return query, parameters
+
+
+def _connect(database: SourceDatabase) -> Connection:
     connection = postgres.connect(
         database,
         application_name=APPLICATION_NAME,
-        options=f"-c statement_timeout={STATEMENT_TIMEOUT_MINUTES}min -c timezone=UTC",
+        options=f"-c statement_timeout={STATEMENT_TIMEOUT_MINUTES}min -c timezone=UTC "
+        "-c client_encoding=UTF8 -c jit=off",
     )
-    with connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        yield Snapshot(connection, database.label)
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    return connection
+
+
+def _catalog(connection: Connection) -> Catalog:
+    """All tables of the search path that this login may read."""
+    rows = connection.execute(
+        """
+        SELECT relname, attname, format_type(atttypid, atttypmod)
+        FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+        WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_table_is_visible(pg_class.oid)
+            AND relnamespace <> 'pg_catalog'::regnamespace
+            AND attnum > 0 AND NOT attisdropped
+            AND has_table_privilege(pg_class.oid, 'SELECT')
+        ORDER BY relname, attnum
+        """
+    )
+    catalog: Catalog = {}
+    for table, column, kind in rows:
+        catalog.setdefault(table, {})[column] = kind
+    return catalog
 
 
 def _owner(table: TableSpec) -> sql.Composable:

@@ -21,10 +21,11 @@ from uuid import UUID
 
 import psycopg
 
-from dlt_pipelines import ledger
+from dlt_pipelines import ledger, moves, staging
 from dlt_pipelines.ledger import Connection, TableOutcome, Watermark
-from dlt_pipelines.organizations import Organization, SourceOrganization, register
+from dlt_pipelines.organizations import SourceOrganization, register
 from dlt_pipelines.source import NOBODY, Snapshot, snapshot
+from dlt_pipelines.streams import Stream, parts_of
 from dlt_pipelines.tables import TABLES, TableSpec, needed_columns
 from eden import progress, schema
 from eden.errors import SourceMismatch, SyncFailed, UnknownOrganization
@@ -36,6 +37,9 @@ logger = logging.getLogger(__name__)
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 """The watermark of a table that has no row yet."""
 
+READERS = 2
+"""Parts of a large table that are read at once, when an organization is read as a whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class SyncSummary:
@@ -45,13 +49,14 @@ class SyncSummary:
     organizations: int
     new_organizations: int
     outcomes: tuple[TableOutcome, ...] = ()
-    failures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a person should know: columns that came and went."""
     seconds: float = 0.0
 
     @property
     def is_idle(self) -> bool:
         """Whether there was nothing to read."""
-        return not self.outcomes and not self.failures
+        return not self.outcomes
 
     @property
     def rows_read(self) -> int:
@@ -81,7 +86,7 @@ class SyncSummary:
                 }
                 for outcome in self.outcomes
             ],
-            "failures": list(self.failures),
+            "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }
 
@@ -91,16 +96,20 @@ class _Reading:
     """What one table gives in this run."""
 
     table: TableSpec
+    columns: Mapping[str, str]
     owners: Sequence[UUID]
     """All organizations of this run: their watermarks move together, so that the next probe can ask
     for all of them by one moment."""
     since: Mapping[UUID, datetime | None]
     """Per organization to read: from when on; None reads everything."""
+    empty: Sequence[UUID]
+    """Those whose partition is empty: their rows need no merge."""
     rows: Mapping[UUID, int]
     """Rows of the windows to read; an organization read as a whole is not counted."""
     moment: datetime
     """The watermark after this run."""
-    columns: dict[str, str]
+    has_moves: bool
+    """Whether rows of an organization read as a whole may lie in another's partition."""
 
 
 def sync(
@@ -140,7 +149,7 @@ def sync_organizations() -> SyncSummary:
 
 @contextmanager
 def _private_folder(home: Path) -> Iterator[Path]:
-    """A folder for the rows on their way, which are patients' data: 0700, and gone afterwards."""
+    """Dlt's working folder for one run: a new one, and gone afterwards."""
     parent = home / "dlt"
     parent.mkdir(parents=True, exist_ok=True)
     # What an interrupted run left: nobody else is at work, since the lock is held.
@@ -166,64 +175,100 @@ class _Run:
         self._id = uuid.uuid4()
         self._started_at = datetime.now(UTC)
         self._started = time.monotonic()
+        self._notes: list[str] = []
+        self._failures: dict[str, str] = {}
 
     def run(self, names: Collection[str], tables: Sequence[TableSpec]) -> SyncSummary:
         everyone = self._view.organizations()
         new = register(self._connection, everyone)
         chosen = _choose(everyone, names, ledger.forgotten(self._connection))
-        readings, failures = self._probe(tables, chosen)
+        moves.apply(self._connection)
+        readings = self._probe(tables, chosen)
         outcomes = self._load(readings) if readings else []
-        summary = self._summary(chosen, new, outcomes, failures)
+        summary = SyncSummary(
+            run_id=self._id,
+            organizations=len(chosen),
+            new_organizations=len(new),
+            outcomes=tuple(outcomes),
+            notes=tuple(self._notes),
+            seconds=time.monotonic() - self._started,
+        )
         ledger.beat(
             self._connection, self._id, summary.rows_read, is_idle=summary.is_idle and not new
         )
         if not summary.is_idle:
             ledger.prune(self._connection, self._settings.retention_days)
-        if failures:
-            raise SyncFailed("; ".join(failures))
+        if self._failures:
+            raise SyncFailed("; ".join(self._failures.values()))
         return summary
 
-    def _summary(
-        self,
-        chosen: Sequence[UUID],
-        new: Collection[Organization],
-        outcomes: Sequence[TableOutcome],
-        failures: Sequence[str],
-    ) -> SyncSummary:
-        return SyncSummary(
-            run_id=self._id,
-            organizations=len(chosen),
-            new_organizations=len(new),
-            outcomes=tuple(outcomes),
-            failures=tuple(failures),
-            seconds=time.monotonic() - self._started,
-        )
-
-    def _probe(
-        self, tables: Sequence[TableSpec], chosen: Sequence[UUID]
-    ) -> tuple[list[_Reading], list[str]]:
+    def _probe(self, tables: Sequence[TableSpec], chosen: Sequence[UUID]) -> list[_Reading]:
+        known = ledger.watermarks(self._connection)
+        catalog = staging.catalog(self._connection)
         readings: list[_Reading] = []
-        failures: list[str] = []
         for table in tables:
             try:
-                reading = self._probe_table(table, chosen)
+                self._require_parents(table)
+                columns, is_new = self._columns(table, catalog.get(table.name))
+                reading = self._probe_table(
+                    table, columns, chosen, {} if is_new else known.get(table.name, {})
+                )
             except SourceMismatch as error:
-                failures.append(str(error))
+                self._failures[table.name] = str(error)
                 ledger.record_failure(
                     self._connection, self._id, table.name, error.code, self._started_at
                 )
                 continue
             if reading is not None:
                 readings.append(reading)
-        return readings, failures
+        return readings
 
-    def _probe_table(self, table: TableSpec, chosen: Sequence[UUID]) -> _Reading | None:
-        """Decide what to read of one table; None where nothing changed."""
-        owners = chosen if table.owned else [NOBODY]
-        known = ledger.watermarks(self._connection, table)
+    def _require_parents(self, table: TableSpec) -> None:
         for spec, names in needed_columns(table):
             self._view.require(spec, names)
-        columns = self._columns(table)
+        if table.parent is not None and table.parent.table in self._failures:
+            raise SourceMismatch(f"{table.name} hangs from {table.parent.table}; not loaded either")
+
+    def _columns(
+        self, table: TableSpec, ours: Mapping[str, str] | None
+    ) -> tuple[dict[str, str], bool]:
+        """The columns to read, and whether every row has to be read for their sake.
+
+        Raises:
+            SourceMismatch: a column's type changed, or is one that the warehouse does not know.
+        """
+        theirs = self._view.columns(table)
+        if ours is None:
+            staging.create_table(self._connection, table, theirs)
+            self._notes.append(f"{table.name}: new table")
+            ours = staging.catalog(self._connection)[table.name]
+        derived = {"organization_id"} if table.parent is not None else set()
+        changed = {n: k for n, k in ours.items() if n in theirs and n not in derived}
+        changed = {name: kind for name, kind in changed.items() if theirs[name] != kind}
+        if changed:
+            said = ", ".join(f"{n} is {theirs[n]}, was {kind}" for n, kind in changed.items())
+            raise SourceMismatch(f"source table {table.name}: {said}; the table was not loaded")
+        self._notes += [
+            f"{table.name}: column {name} is gone from the source"
+            for name in ours
+            if name not in theirs and name not in derived
+        ]
+        added = {name: kind for name, kind in theirs.items() if name not in ours}
+        if added:
+            staging.add_columns(self._connection, table, added)
+            self._notes += [f"{table.name}: new column {name}" for name in added]
+        shared = {name: kind for name, kind in ours.items() if name in theirs or name in derived}
+        return shared | added, bool(added)
+
+    def _probe_table(
+        self,
+        table: TableSpec,
+        columns: Mapping[str, str],
+        chosen: Sequence[UUID],
+        known: Mapping[UUID, Watermark],
+    ) -> _Reading | None:
+        """Decide what to read of one table; None where nothing changed."""
+        owners = chosen if table.owned else [NOBODY]
         windows = self._view.windows(
             table, {o: known[o].moment - self._overlap for o in owners if o in known}
         )
@@ -233,16 +278,20 @@ class _Run:
             if (window.rows, window.checksum)
             != (known[owner].window_rows, known[owner].window_checksum)
         }
-        since |= {owner: None for owner in owners if owner not in known}
+        whole = [owner for owner in owners if owner not in known]
+        since |= dict.fromkeys(whole)
         if not since:
             return None
+        filled = staging.filled(self._connection, table, whole)
         return _Reading(
             table=table,
+            columns=columns,
             owners=owners,
             since=since,
+            empty=[owner for owner in whole if owner not in filled] if table.owned else [],
             rows={owner: windows[owner].rows for owner in since if owner in windows},
             moment=self._moment(table, since, known),
-            columns=columns,
+            has_moves=moves.movable(table) and bool(known or filled),
         )
 
     def _moment(
@@ -255,47 +304,45 @@ class _Run:
         earlier = [watermark.moment for watermark in known.values()]
         return max([BEGINNING, *earlier, *([newest] if newest else [])])
 
-    def _columns(self, table: TableSpec) -> dict[str, str]:
-        """The columns that both sides have.
-
-        Raises:
-            SourceMismatch: the source has no such table, or a column's type is another.
-        """
-        theirs = self._view.columns(table)
-        ours = _staging_columns(self._connection, table)
-        differing = [name for name in ours if name in theirs and ours[name] != theirs[name]]
-        if differing:
-            changes = ", ".join(f"{n} is {theirs[n]}, was {ours[n]}" for n in differing)
-            raise SourceMismatch(f"source table {table.name}: {changes}; the table was not loaded")
-        return {
-            name: kind
-            for name, kind in ours.items()
-            if name in theirs or (table.parent is not None and name == "organization_id")
-        }
-
     def _load(self, readings: Sequence[_Reading]) -> list[TableOutcome]:
         # dlt takes seconds to import: an idle run never needs it.
         from dlt_pipelines import loading  # noqa: PLC0415
 
         ledger.announce(self._connection, self._id, "sync")
         ledger.clear_written(self._connection)
-        files: list[loading.ReadFile] = []
-        for number, reading in enumerate(readings):
-            progress.report("read", number, len(readings))
-            path = self._folder / f"{reading.table.name}.csv"
-            rows = self._view.copy_out(reading.table, list(reading.columns), reading.since, path)
-            files.append(loading.ReadFile(reading.table, path, reading.columns, rows))
-        progress.report("read", len(readings), len(readings))
-        loading.load(files, self._warehouse, self._folder / "pipeline")
-        outcomes: list[TableOutcome] = []
+        streams: dict[str, Stream] = {}
         for reading in readings:
+            streams |= self._streams(reading)
+            if reading.has_moves:
+                ledger.note_new_partitions(self._connection, reading.table, reading.empty)
+        loading.load(streams, self._view, self._warehouse, self._folder)
+        moves.apply(self._connection)
+        outcomes: list[TableOutcome] = []
+        for number, reading in enumerate(readings):
             outcomes += self._remember(reading)
+            progress.report("load", number + 1, len(readings))
         return outcomes
+
+    def _streams(self, reading: _Reading) -> dict[str, Stream]:
+        table = reading.table
+        direct = {owner: reading.since[owner] for owner in reading.empty}
+        merged = {o: moment for o, moment in reading.since.items() if o not in direct}
+        streams: dict[str, Stream] = {}
+        if direct:
+            parts = parts_of(*self._view.size(table), READERS)
+            for number, blocks in enumerate(parts):
+                streams[f"{table.name}-{number}"] = Stream(
+                    table, reading.columns, direct, "target", blocks if len(parts) > 1 else None
+                )
+        if merged:
+            streams[f"{table.name}-merge"] = Stream(table, reading.columns, merged, "merge")
+        return streams
 
     def _remember(self, reading: _Reading) -> list[TableOutcome]:
         """Move the watermarks and write the history of one loaded table, in one transaction."""
         table = reading.table
         written = ledger.written(self._connection, table)
+        written |= staging.count(self._connection, table, reading.empty)
         windows = self._view.windows(
             table, dict.fromkeys(reading.owners, reading.moment - self._overlap)
         )
@@ -311,15 +358,14 @@ class _Run:
         seconds = time.monotonic() - self._started
         with self._connection.transaction():
             ledger.advance(self._connection, table, reading.moment, windows)
-            for outcome in outcomes:
-                ledger.record(
-                    self._connection,
-                    self._id,
-                    outcome,
-                    started_at=self._started_at,
-                    seconds=seconds,
-                    watermark=reading.moment,
-                )
+            ledger.record(
+                self._connection,
+                self._id,
+                outcomes,
+                started_at=self._started_at,
+                seconds=seconds,
+                watermark=reading.moment,
+            )
         return outcomes
 
 
@@ -335,14 +381,3 @@ def _choose(
     if unknown:
         raise UnknownOrganization(f"no organization is called {', '.join(unknown)}")
     return list(dict.fromkeys(by_name[name] for name in names))
-
-
-def _staging_columns(connection: Connection, table: TableSpec) -> dict[str, str]:
-    rows = connection.execute(
-        """
-        SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
-        WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
-        """,
-        (f"staging.{table.name}",),
-    )
-    return dict(rows.fetchall())

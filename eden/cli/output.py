@@ -16,7 +16,7 @@ from eden import progress
 
 STAGES = {
     "archive": "Taking radiographs",
-    "read": "Reading the source",
+    "load": "Loading tables",
     "build": "Building the marts",
     "export": "Exporting studies",
 }

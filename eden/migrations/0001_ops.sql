@@ -53,12 +53,13 @@ CREATE TABLE ops.sync_written (
     rows            bigint NOT NULL
 );
 
--- Rows that a load has put into a partition where they were not: an organization's, or another's who
--- had them until now. Filled in the transaction that writes them, emptied by the one that looks.
+-- Rows that a load puts into a partition where they were not: another organization may have had them
+-- until now. A row by its id is noted in the transaction that writes it; a whole partition (id is
+-- NULL) before it is filled. Emptied by the transaction that looks.
 CREATE TABLE ops.sync_new_rows (
     table_name      text NOT NULL,
     organization_id uuid NOT NULL,
-    id              uuid NOT NULL
+    id              uuid
 );
 
 -- One row per run that reached its end, idle ones included: dbt's source freshness reads it.

@@ -1,0 +1,138 @@
+"""Rows that changed their organization (design, section 3).
+
+An id is unique across organizations, the warehouse's key is not: a row that is new in one partition
+may be an old one of another. The old one goes, and what hangs from it moves along, in one
+transaction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from dlt_pipelines.tables import TABLES, TableSpec
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+FEW_ROWS = 20_000
+"""Up to so many, looking each up in every partition beats reading all of them."""
+
+
+def movable(table: TableSpec) -> bool:
+    """Whether rows of the table name their organization themselves; others follow their parent."""
+    return table.owned and table.parent is None
+
+
+def apply(warehouse: Connection) -> int:
+    """Finish the moves of the rows in ``ops.sync_new_rows``; return how many rows had moved.
+
+    The list is emptied in the same transaction: where a run dies before, the next one applies it.
+    """
+    with warehouse.transaction():
+        moved = 0
+        for table in TABLES:
+            if movable(table) and _find(warehouse, table):
+                moved += _move(warehouse, table)
+        warehouse.execute("DELETE FROM ops.sync_new_rows")
+    return moved
+
+
+def _find(warehouse: Connection, table: TableSpec) -> bool:
+    """Note where else the new rows of a table are, in a temporary table ``moved``."""
+    row = warehouse.execute(
+        "SELECT count(*), count(*) - count(id) FROM ops.sync_new_rows WHERE table_name = %s",
+        (table.name,),
+    ).fetchone()
+    rows, partitions = row or (0, 0)
+    if not rows:
+        return False
+    is_few = not partitions and rows <= FEW_ROWS
+    warehouse.execute(f"SET LOCAL enable_hashjoin = {'off' if is_few else 'on'}")
+    warehouse.execute("DROP TABLE IF EXISTS moved")
+    warehouse.execute(
+        sql.SQL(
+            """
+            CREATE TEMPORARY TABLE moved ON COMMIT DROP AS
+            WITH noted AS (
+                SELECT organization_id, id FROM ops.sync_new_rows WHERE table_name = {name}
+            ), new AS (
+                SELECT organization_id, id FROM noted WHERE id IS NOT NULL
+                UNION
+                SELECT organization_id, id FROM {table}
+                WHERE organization_id IN (SELECT organization_id FROM noted WHERE id IS NULL)
+            )
+            SELECT new.id, old.organization_id AS from_id, new.organization_id AS to_id
+            FROM new
+            JOIN ops.organizations AS other ON other.organization_id <> new.organization_id
+            JOIN {table} AS old
+                ON old.organization_id = other.organization_id AND old.id = new.id
+            """
+        ).format(table=sql.Identifier("staging", table.name), name=sql.Literal(table.name))
+    )
+    row = warehouse.execute("SELECT EXISTS (SELECT FROM moved)").fetchone()
+    return bool(row and row[0])
+
+
+def _move(warehouse: Connection, table: TableSpec) -> int:
+    for child in TABLES:
+        if child.parent is not None and child.parent.table == table.name:
+            _move_children(warehouse, child, "moved")
+    return _delete(
+        warehouse,
+        sql.SQL(
+            "DELETE FROM {} AS old USING moved WHERE old.organization_id = moved.from_id "
+            "AND old.id = moved.id"
+        ).format(sql.Identifier("staging", table.name)),
+    )
+
+
+def _move_children(warehouse: Connection, table: TableSpec, parents: str) -> None:
+    """Move the rows that hang from the rows in ``parents``, and those that hang from them."""
+    assert table.parent is not None
+    own = f"moved_{table.name}"
+    warehouse.execute(
+        sql.SQL(
+            """
+            CREATE TEMPORARY TABLE {own} ON COMMIT DROP AS
+            SELECT child.id, parent.from_id, parent.to_id
+            FROM {table} AS child
+            JOIN {parents} AS parent
+                ON child.organization_id = parent.from_id AND child.{column} = parent.id
+            """
+        ).format(
+            own=sql.Identifier(own),
+            table=sql.Identifier("staging", table.name),
+            parents=sql.Identifier(parents),
+            column=sql.Identifier(table.parent.column),
+        )
+    )
+    for child in TABLES:
+        if child.parent is not None and child.parent.table == table.name:
+            _move_children(warehouse, child, own)
+    names = {"own": sql.Identifier(own), "table": sql.Identifier("staging", table.name)}
+    # A child that was loaded in this run is in its new place already.
+    warehouse.execute(
+        sql.SQL(
+            """
+            DELETE FROM {table} AS old USING {own} AS moved
+            WHERE old.organization_id = moved.from_id AND old.id = moved.id AND EXISTS (
+                SELECT FROM {table} AS new
+                WHERE new.organization_id = moved.to_id AND new.id = moved.id
+            )
+            """
+        ).format(**names)
+    )
+    warehouse.execute(
+        sql.SQL(
+            """
+            UPDATE {table} AS row SET organization_id = moved.to_id FROM {own} AS moved
+            WHERE row.organization_id = moved.from_id AND row.id = moved.id
+            """
+        ).format(**names)
+    )
+
+
+def _delete(warehouse: Connection, statement: sql.Composed) -> int:
+    return warehouse.execute(statement).rowcount

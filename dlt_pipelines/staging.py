@@ -1,0 +1,140 @@
+"""The warehouse's side of replication: tables, columns and partitions of ``staging``.
+
+The ten tables are made by a migration, so that dbt works on an empty warehouse. A table that is
+added to the specs, and a column that is added to the source, get here what they need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from dlt_pipelines.organizations import create_partition
+from dlt_pipelines.source import Catalog
+from dlt_pipelines.tables import TableSpec
+from eden.errors import SourceMismatch
+
+SCHEMA = "staging"
+MERGE_SCHEMA = "_dlt_merge_staging"
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def catalog(warehouse: Connection) -> Catalog:
+    """The tables of ``staging`` with names and types of their columns."""
+    rows = warehouse.execute(
+        """
+        SELECT relname, attname, format_type(atttypid, atttypmod)
+        FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+        WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p')
+            AND attnum > 0 AND NOT attisdropped
+        ORDER BY relname, attnum
+        """,
+        (SCHEMA,),
+    )
+    found: Catalog = {}
+    for table, column, kind in rows:
+        found.setdefault(table, {})[column] = kind
+    return found
+
+
+def filled(warehouse: Connection, table: TableSpec, organizations: Sequence[UUID]) -> set[UUID]:
+    """Those of the organizations that have rows in their partition already."""
+    if not table.owned or not organizations:
+        return set()
+    rows = warehouse.execute(
+        sql.SQL(
+            "SELECT owner FROM unnest(%s::uuid[]) AS owner "
+            "WHERE EXISTS (SELECT FROM {} WHERE organization_id = owner)"
+        ).format(sql.Identifier(SCHEMA, table.name)),
+        (list(organizations),),
+    )
+    return {owner for (owner,) in rows}
+
+
+def count(
+    warehouse: Connection, table: TableSpec, organizations: Sequence[UUID]
+) -> dict[UUID, int]:
+    """The rows of these organizations; those without are absent."""
+    if not organizations:
+        return {}
+    rows = warehouse.execute(
+        sql.SQL(
+            "SELECT organization_id, count(*) FROM {} WHERE organization_id = ANY(%s) GROUP BY 1"
+        ).format(sql.Identifier(SCHEMA, table.name)),
+        (list(organizations),),
+    )
+    return dict(rows.fetchall())
+
+
+def create_table(warehouse: Connection, table: TableSpec, columns: Mapping[str, str]) -> None:
+    """Make a table like the source's, with a partition for every organization.
+
+    Raises:
+        SourceMismatch: the warehouse does not know a column's type.
+    """
+    shape = dict(columns)
+    if table.parent is not None:
+        shape = {"id": shape["id"], "organization_id": "uuid"} | shape
+    keys = ["organization_id", "id"] if table.owned else ["id"]
+    with warehouse.transaction():
+        definitions = [
+            sql.SQL("{} {}").format(sql.Identifier(name), _type(warehouse, table, name, kind))
+            for name, kind in shape.items()
+        ]
+        partitioning = "PARTITION BY LIST (organization_id)" if table.owned else ""
+        warehouse.execute(
+            sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY ({})) {}").format(
+                sql.Identifier(SCHEMA, table.name),
+                sql.SQL(", ").join(definitions),
+                sql.SQL(", ").join(map(sql.Identifier, keys)),
+                sql.SQL(partitioning),
+            )
+        )
+        warehouse.execute(
+            sql.SQL("CREATE UNLOGGED TABLE {} (LIKE {})").format(
+                sql.Identifier(MERGE_SCHEMA, table.name), sql.Identifier(SCHEMA, table.name)
+            )
+        )
+        if table.owned:
+            organizations = warehouse.execute(
+                "SELECT organization_id, schema_name FROM ops.organizations "
+                "WHERE forgotten_at IS NULL"
+            ).fetchall()
+            for organization_id, schema in organizations:
+                create_partition(warehouse, table, organization_id, schema)
+
+
+def add_columns(warehouse: Connection, table: TableSpec, columns: Mapping[str, str]) -> None:
+    """Add columns that are new in the source, and have every row of the table read again.
+
+    A new column may hold values in rows whose ``updated_at`` did not move.
+
+    Raises:
+        SourceMismatch: the warehouse does not know a column's type.
+    """
+    with warehouse.transaction():
+        for name, kind in columns.items():
+            for schema in (SCHEMA, MERGE_SCHEMA):
+                warehouse.execute(
+                    sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
+                        sql.Identifier(schema, table.name),
+                        sql.Identifier(name),
+                        _type(warehouse, table, name, kind),
+                    )
+                )
+        warehouse.execute("DELETE FROM ops.sync_watermarks WHERE table_name = %s", (table.name,))
+
+
+def _type(warehouse: Connection, table: TableSpec, column: str, kind: str) -> sql.SQL:
+    row = warehouse.execute("SELECT to_regtype(%s) IS NOT NULL", (kind,)).fetchone()
+    if row is None or not row[0]:
+        raise SourceMismatch(
+            f"source table {table.name}: the warehouse has no type {kind} for column {column}"
+        )
+    # What to_regtype understands is the name of a type and nothing else.
+    return sql.SQL(kind)
