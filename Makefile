@@ -45,7 +45,7 @@ format: install ## Put code and SQL into the house's form
 	$(BIN)/sqlfluff fix --disable-progress-bar $(SQL)
 
 lock: ## Pin the dependencies of pyproject.toml anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--upgrade pyproject.toml --group dev -o requirements.lock
 
 clean: ## Remove what the demo and the tests left; the environment stays
