@@ -2,12 +2,15 @@
 
 from dlt_pipelines.etl import EtlSummary, etl, find_organization
 from dlt_pipelines.sync import SyncSummary, sync, sync_organizations
+from dlt_pipelines.validate import ValidationSummary, validate
 
 __all__ = [
     "EtlSummary",
     "SyncSummary",
+    "ValidationSummary",
     "etl",
     "find_organization",
     "sync",
     "sync_organizations",
+    "validate",
 ]

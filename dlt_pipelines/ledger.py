@@ -151,6 +151,39 @@ def record(
         )
 
 
+def record_validation(
+    warehouse: Connection,
+    run_id: UUID,
+    found: Sequence[tuple[str, UUID | None, int, int]],
+    *,
+    started_at: datetime,
+    seconds: float,
+) -> None:
+    """Write a row per table and organization that differed: rows loaded, rows deleted."""
+    with warehouse.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO ops.sync_runs
+                (run_id, kind, table_name, organization_id, outcome, rows_read, rows_written,
+                 rows_deleted, seconds, started_at)
+            VALUES (%(run)s, 'validate', %(table)s, %(organization)s, 'loaded', %(loaded)s,
+                    %(loaded)s, %(deleted)s, %(seconds)s, %(started)s)
+            """,
+            [
+                {
+                    "run": run_id,
+                    "table": table,
+                    "organization": organization_id,
+                    "loaded": loaded,
+                    "deleted": deleted,
+                    "seconds": seconds,
+                    "started": started_at,
+                }
+                for table, organization_id, loaded, deleted in found
+            ],
+        )
+
+
 def record_failure(
     warehouse: Connection, run_id: UUID, table: str, code: str, started_at: datetime
 ) -> None:

@@ -46,6 +46,16 @@ class Window:
 
 EMPTY_WINDOW = Window(0, "0")
 
+CHECKSUM = sql.SQL(
+    """
+    sum(('x' || substr(md5(
+        uuid_send(t.id) || coalesce(timestamptz_send(t.updated_at::timestamptz), '')
+    ), 1, 15))::bit(60)::bigint)::text
+    """
+)
+"""Over the versions of rows ``t``: the same in every version of PostgreSQL and in every session,
+since it is made of what is sent in binary."""
+
 
 class Snapshot:
     """One read-only view of the source; all tables are seen as of the same moment."""
@@ -114,18 +124,17 @@ class Snapshot:
             return {}
         query = sql.SQL(
             """
-            SELECT {owner},
-                count(*),
-                sum(('x' || substr(md5(concat(t.id, ' ', extract(epoch FROM t.updated_at))), 1, 15))
-                    ::bit(60)::bigint)::text
-            {from_clause}
-            WHERE {condition}
-            GROUP BY 1
+            SELECT {owner}, count(*), {checksum} {from_clause} WHERE {condition} GROUP BY 1
             """
         )
         condition, parameters = _condition(table, since)
         found = self._connection.execute(
-            query.format(owner=_owner(table), from_clause=_from_clause(table), condition=condition),
+            query.format(
+                owner=owner_of(table),
+                checksum=CHECKSUM,
+                from_clause=from_clause(table),
+                condition=condition,
+            ),
             parameters,
         )
         windows = {owner: Window(rows, checksum) for owner, rows, checksum in found}
@@ -146,10 +155,14 @@ class Snapshot:
         )
         condition, parameters = _condition(table, dict.fromkeys(owners))
         row = self._connection.execute(
-            query.format(from_clause=_from_clause(table), condition=condition), parameters
+            query.format(from_clause=from_clause(table), condition=condition), parameters
         ).fetchone()
         newest: datetime | None = row[0] if row else None
         return newest
+
+    def execute(self, query: sql.Composed, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows of one more question about this moment."""
+        return self._connection.execute(query, parameters).fetchall()
 
     def size(self, table: TableSpec) -> tuple[int, int]:
         """How many blocks a table has, and the bytes of a block."""
@@ -179,12 +192,15 @@ def rows_query(stream: Stream) -> tuple[sql.Composed, list[Any]]:
     """
     table = stream.table
     selected = [
-        _owner(table)
+        owner_of(table)
         if table.parent is not None and name == "organization_id"
         else sql.SQL("t.{}").format(sql.Identifier(name))
         for name in stream.columns
     ]
     condition, parameters = _condition(table, stream.since)
+    if stream.ids is not None:
+        condition += sql.SQL(" AND t.id = ANY(%s)")
+        parameters.append(list(stream.ids))
     if stream.blocks is not None:
         first, end = stream.blocks
         condition += sql.SQL(" AND t.ctid >= %s::tid")
@@ -193,7 +209,7 @@ def rows_query(stream: Stream) -> tuple[sql.Composed, list[Any]]:
             condition += sql.SQL(" AND t.ctid < %s::tid")
             parameters.append(f"({end},0)")
     query = sql.SQL("SELECT {} {} WHERE {}").format(
-        sql.SQL(", ").join(selected), _from_clause(table), condition
+        sql.SQL(", ").join(selected), from_clause(table), condition
     )
     return query, parameters
 
@@ -229,7 +245,7 @@ def _catalog(connection: Connection) -> Catalog:
     return catalog
 
 
-def _owner(table: TableSpec) -> sql.Composable:
+def owner_of(table: TableSpec) -> sql.Composable:
     """The expression for the organization that a row belongs to."""
     if not table.owned:
         return sql.Literal(NOBODY)
@@ -238,7 +254,8 @@ def _owner(table: TableSpec) -> sql.Composable:
     return sql.SQL("{}.organization_id").format(sql.Identifier(alias))
 
 
-def _from_clause(table: TableSpec) -> sql.Composed:
+def from_clause(table: TableSpec) -> sql.Composed:
+    """FROM a table as ``t``, joined up to the one that names the organization."""
     clause = sql.SQL("FROM {} AS t").format(sql.Identifier(table.name))
     alias = "t"
     for _, parent in parents_of(table):
@@ -268,7 +285,7 @@ def _condition(
     for moment, organization_ids in moments.items():
         parts: list[sql.Composable] = []
         if table.owned:
-            parts.append(sql.SQL("{} = ANY(%s)").format(_owner(table)))
+            parts.append(sql.SQL("{} = ANY(%s)").format(owner_of(table)))
             parameters.append(organization_ids)
         if moment is not None:
             parts.append(sql.SQL("t.updated_at >= %s"))

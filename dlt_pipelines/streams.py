@@ -60,6 +60,8 @@ class Stream:
     """Which rows: per organization, from when on; None means all."""
     into: Literal["target", "merge"]
     """Straight into an empty partition, or into the merge table first."""
+    ids: Sequence[UUID] | None = None
+    """Only rows with these ids."""
     blocks: tuple[int, int | None] | None = None
     """Only rows in these blocks of the source's table: from, and up to but not including."""
 

@@ -127,24 +127,47 @@ def sync(
         UnknownOrganization: no organization has this slug or id.
         SyncFailed: a table or a connection failed; the next run reads the same rows again.
     """
-    source, warehouse = load(SourceDatabase), load(DestinationDatabase)
-    try:
-        with (
-            warehouse_lock(warehouse, "sync") as connection,
-            _private_folder(load(Machine).home) as folder,
-            snapshot(source) as view,
-        ):
-            schema.migrate(connection)
-            return _Run(view, connection, warehouse, folder).run(organizations, tables)
-    except psycopg.Error as error:
-        # The database's own message may quote a row.
-        reason = f"{type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})"
-        raise SyncFailed(f"{source.label} to {warehouse.label}: {reason}") from None
+    with open_run("sync") as place:
+        return _Run(place).run(organizations, tables)
 
 
 def sync_organizations() -> SyncSummary:
     """Bring ``pacs_organizations`` up to date and give new organizations their schemas."""
     return sync(tables=[table for table in TABLES if not table.owned])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a run works with: one moment of the source, and the warehouse under lock."""
+
+    view: Snapshot
+    connection: Connection
+    warehouse: DestinationDatabase
+    folder: Path
+
+
+@contextmanager
+def open_run(name: str) -> Iterator[Place]:
+    """Take the lock, bring the warehouse's own tables up to date and open a snapshot.
+
+    Raises:
+        ConfigurationError: a setting of one of the two databases is missing.
+        DatabaseUnavailable: one of them can't be reached; the warehouse is unchanged.
+        LockHeld: another run works on the warehouse.
+        SyncFailed: a database failed on the way; its message is left out, since it may quote a row.
+    """
+    source, warehouse = load(SourceDatabase), load(DestinationDatabase)
+    try:
+        with (
+            warehouse_lock(warehouse, name) as connection,
+            _private_folder(load(Machine).home) as folder,
+            snapshot(source) as view,
+        ):
+            schema.migrate(connection)
+            yield Place(view, connection, warehouse, folder)
+    except psycopg.Error as error:
+        reason = f"{type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})"
+        raise SyncFailed(f"{source.label} to {warehouse.label}: {reason}") from None
 
 
 @contextmanager
@@ -163,13 +186,10 @@ def _private_folder(home: Path) -> Iterator[Path]:
 
 
 class _Run:
-    def __init__(
-        self, view: Snapshot, connection: Connection, warehouse: DestinationDatabase, folder: Path
-    ) -> None:
-        self._view = view
-        self._connection = connection
-        self._warehouse = warehouse
-        self._folder = folder
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._view = place.view
+        self._connection = place.connection
         self._settings = load(Sync)
         self._overlap = timedelta(minutes=self._settings.overlap_minutes)
         self._id = uuid.uuid4()
@@ -181,7 +201,7 @@ class _Run:
     def run(self, names: Collection[str], tables: Sequence[TableSpec]) -> SyncSummary:
         everyone = self._view.organizations()
         new = register(self._connection, everyone)
-        chosen = _choose(everyone, names, ledger.forgotten(self._connection))
+        chosen = choose(everyone, names, ledger.forgotten(self._connection))
         moves.apply(self._connection)
         readings = self._probe(tables, chosen)
         outcomes = self._load(readings) if readings else []
@@ -242,22 +262,16 @@ class _Run:
             staging.create_table(self._connection, table, theirs)
             self._notes.append(f"{table.name}: new table")
             ours = staging.catalog(self._connection)[table.name]
-        derived = {"organization_id"} if table.parent is not None else set()
-        changed = {n: k for n, k in ours.items() if n in theirs and n not in derived}
-        changed = {name: kind for name, kind in changed.items() if theirs[name] != kind}
-        if changed:
-            said = ", ".join(f"{n} is {theirs[n]}, was {kind}" for n, kind in changed.items())
-            raise SourceMismatch(f"source table {table.name}: {said}; the table was not loaded")
+        shared = shared_columns(self._view, table, ours)
         self._notes += [
             f"{table.name}: column {name} is gone from the source"
             for name in ours
-            if name not in theirs and name not in derived
+            if name not in shared
         ]
         added = {name: kind for name, kind in theirs.items() if name not in ours}
         if added:
             staging.add_columns(self._connection, table, added)
             self._notes += [f"{table.name}: new column {name}" for name in added]
-        shared = {name: kind for name, kind in ours.items() if name in theirs or name in derived}
         return shared | added, bool(added)
 
     def _probe_table(
@@ -315,7 +329,7 @@ class _Run:
             streams |= self._streams(reading)
             if reading.has_moves:
                 ledger.note_new_partitions(self._connection, reading.table, reading.empty)
-        loading.load(streams, self._view, self._warehouse, self._folder)
+        loading.load(streams, self._view, self._place.warehouse, self._place.folder)
         moves.apply(self._connection)
         outcomes: list[TableOutcome] = []
         for number, reading in enumerate(readings):
@@ -332,7 +346,11 @@ class _Run:
             parts = parts_of(*self._view.size(table), READERS)
             for number, blocks in enumerate(parts):
                 streams[f"{table.name}-{number}"] = Stream(
-                    table, reading.columns, direct, "target", blocks if len(parts) > 1 else None
+                    table,
+                    reading.columns,
+                    direct,
+                    "target",
+                    blocks=blocks if len(parts) > 1 else None,
                 )
         if merged:
             streams[f"{table.name}-merge"] = Stream(table, reading.columns, merged, "merge")
@@ -369,7 +387,24 @@ class _Run:
         return outcomes
 
 
-def _choose(
+def shared_columns(view: Snapshot, table: TableSpec, ours: Mapping[str, str]) -> dict[str, str]:
+    """The columns that both sides have, the one that is derived from a parent included.
+
+    Raises:
+        SourceMismatch: the source has no such table, or a column's type is another there.
+    """
+    theirs = view.columns(table)
+    if table.parent is not None:
+        theirs = theirs | {"organization_id": "uuid"}
+    shared = {name: kind for name, kind in ours.items() if name in theirs}
+    changed = {name: kind for name, kind in shared.items() if theirs[name] != kind}
+    if changed:
+        said = ", ".join(f"{n} is {theirs[n]}, was {kind}" for n, kind in changed.items())
+        raise SourceMismatch(f"source table {table.name}: {said}; the table was not loaded")
+    return shared
+
+
+def choose(
     everyone: Collection[SourceOrganization], names: Collection[str], forgotten: Collection[UUID]
 ) -> list[UUID]:
     """The organizations to replicate, by slug or id; all of them where none is named."""

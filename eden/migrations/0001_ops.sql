@@ -45,6 +45,17 @@ CREATE TABLE ops.sync_runs (
 CREATE INDEX ON ops.sync_runs (finished_at);
 CREATE INDEX ON ops.sync_runs (organization_id, table_name, finished_at);
 
+-- Rows that the source has deleted for good, as validate found out: the evidence on which an export is
+-- withdrawn.
+CREATE TABLE ops.deletions (
+    table_name      text NOT NULL,
+    organization_id uuid,
+    id              uuid NOT NULL,
+    run_id          uuid NOT NULL,
+    deleted_at      timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX ON ops.deletions (id);
+
 -- How many rows the load in progress wrote, table by table: filled in the transaction that writes
 -- them, emptied when the next load begins.
 CREATE TABLE ops.sync_written (
