@@ -1,6 +1,6 @@
 """Replication: the source's tables into ``staging``, exactly (design, section 3)."""
 
-from dlt_pipelines.etl import EtlSummary, etl, find_organization
+from dlt_pipelines.etl import EtlSummary, etl, find_organization, validate_and_build
 from dlt_pipelines.sync import SyncSummary, sync, sync_organizations
 from dlt_pipelines.validate import ValidationSummary, validate
 
@@ -13,4 +13,5 @@ __all__ = [
     "sync",
     "sync_organizations",
     "validate",
+    "validate_and_build",
 ]

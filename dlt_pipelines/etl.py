@@ -9,6 +9,7 @@ from uuid import UUID
 
 from dlt_pipelines.source import snapshot
 from dlt_pipelines.sync import SyncSummary, sync
+from dlt_pipelines.validate import ValidationSummary, validate
 from eden.errors import SyncFailed, UnknownOrganization, UsageError
 from eden.settings import SourceDatabase, load
 from eden.warehouse import BuildSummary, build
@@ -56,6 +57,27 @@ def etl(
         build_step()
         raise
     return EtlSummary(synced, build_step())
+
+
+def validate_and_build(
+    organizations: Collection[str] = (),
+    *,
+    validate_step: Callable[[Collection[str]], ValidationSummary] = validate,
+    build_step: Callable[[], BuildSummary] = build,
+) -> ValidationSummary:
+    """Repair ``staging``, then the marts; what was refused is raised at the end.
+
+    Raises:
+        SyncFailed: deletions were refused, or a table could not be compared.
+        BuildFailed: dbt failed; the next tick builds again.
+    """
+    summary = validate_step(organizations)
+    build_step()
+    if not summary.success:
+        refused = sum(found.refused for found in summary.differences)
+        said = [*summary.failures, *([f"{refused} deletions were refused"] if refused else [])]
+        raise SyncFailed("; ".join(said))
+    return summary
 
 
 def find_organization(organization_id: str | None, organization_slug: str | None) -> str:

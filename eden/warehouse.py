@@ -66,6 +66,18 @@ def check_export_gate() -> int:
         return run_dbt(["test", "--selector", "export_gate"], warehouse).passed
 
 
+def check_data() -> int:
+    """Run every test of the data; return how many passed.
+
+    Raises:
+        BuildFailed: names the tests that failed.
+        LockHeld: another run works on the warehouse.
+    """
+    warehouse = load(DestinationDatabase)
+    with warehouse_lock(warehouse, "tests"):
+        return run_dbt(["test", "--selector", "data_tests"], warehouse).passed
+
+
 def migrate() -> list[str]:
     """Bring the warehouse's own tables up to date; return the files that were applied."""
     name = "vlm-eden-dataset-etl migrate"

@@ -8,7 +8,13 @@ from flows.export import (
     process_study_batch_to_s3,
     process_study_to_s3,
 )
-from flows.replicate import etl, sync_data_from_by_organization, sync_organizations
+from flows.replicate import (
+    etl,
+    sync_data_from_by_organization,
+    sync_organizations,
+    sync_pending_data_by_organization,
+    validation,
+)
 
 __all__ = [
     "discover_chest_dicom_studies",
@@ -17,4 +23,6 @@ __all__ = [
     "process_study_to_s3",
     "sync_data_from_by_organization",
     "sync_organizations",
+    "sync_pending_data_by_organization",
+    "validation",
 ]

@@ -1,19 +1,22 @@
-"""Replication and build (design, section 8)."""
+"""Replication, build and validation (design, section 8)."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from prefect import flow
 
 import dlt_pipelines
-from dlt_pipelines import EtlSummary, SyncSummary
+from dlt_pipelines import SyncSummary, ValidationSummary
 from eden import warehouse
 from flows.tasks import as_task, leave_table
 
 sync_task = as_task(dlt_pipelines.sync, "sync")
 build_task = as_task(warehouse.build, "build")
+test_task = as_task(warehouse.check_data, "test")
+validate_task = as_task(dlt_pipelines.validate, "validate")
 sync_organizations_task = as_task(dlt_pipelines.sync_organizations, "sync-organizations")
 
 
@@ -39,12 +42,44 @@ def sync_organizations() -> dict[str, Any]:
     return summary.to_dict()
 
 
+@flow(name="validation")
+def validation() -> dict[str, Any]:
+    """Compare all of staging with the source, repair it, build, and test the data.
+
+    Deletions that were refused fail the flow, after everything else is done.
+    """
+    try:
+        return _validate([]).to_dict()
+    finally:
+        test_task()
+
+
+@flow(name="sync-pending-data-by-organization")
+def sync_pending_data_by_organization(
+    organization_id: str | None = None, organization_slug: str | None = None
+) -> dict[str, Any]:
+    """Compare one organization with the source and repair it; the others stay untouched."""
+    name = dlt_pipelines.find_organization(organization_id, organization_slug)
+    return _validate([name]).to_dict()
+
+
 def _tick(organizations: list[str]) -> dict[str, Any]:
-    summary: EtlSummary = dlt_pipelines.etl(
-        organizations, sync_step=sync_task, build_step=build_task
-    )
+    summary = dlt_pipelines.etl(organizations, sync_step=sync_task, build_step=build_task)
     leave_table("etl", _rows(summary.sync), "Rows read and written per table")
     return summary.to_dict()
+
+
+def _validate(organizations: list[str]) -> ValidationSummary:
+    return dlt_pipelines.validate_and_build(
+        organizations, validate_step=_validate_and_tell, build_step=build_task
+    )
+
+
+def _validate_and_tell(organizations: Collection[str]) -> ValidationSummary:
+    summary = validate_task(organizations)
+    rows = summary.to_dict()["differences"]
+    leave_table("validation", rows, "Differences per table and organization")
+    return summary
 
 
 def _rows(summary: SyncSummary) -> list[dict[str, Any]]:

@@ -75,6 +75,15 @@ def _fail(code: str, message: str, *, as_json: bool) -> None:
     click.echo(f"{code}: {message}", err=True)
 
 
+organization_option = click.option(
+    "--organization",
+    "organizations",
+    multiple=True,
+    metavar="SLUG|ID",
+    help="Only this organization; may be given several times.",
+)
+
+
 @command("sync-organizations")
 def sync_organizations(*, as_json: bool) -> bool:
     """Bring the list of organizations up to date and give new ones their schemas."""
@@ -84,20 +93,14 @@ def sync_organizations(*, as_json: bool) -> bool:
     if as_json:
         output.document(summary.to_dict())
     else:
-        output.console().print(
+        output.say(
             f"{summary.organizations} organizations, {summary.new_organizations} of them new"
         )
     return True
 
 
 @command("etl")
-@click.option(
-    "--organization",
-    "organizations",
-    multiple=True,
-    metavar="SLUG|ID",
-    help="Only this organization; may be given several times.",
-)
+@organization_option
 def etl(*, organizations: tuple[str, ...], as_json: bool) -> bool:
     """Sync the warehouse with the source, then build what changed."""
     import dlt_pipelines  # noqa: PLC0415
@@ -106,18 +109,47 @@ def etl(*, organizations: tuple[str, ...], as_json: bool) -> bool:
         summary = dlt_pipelines.etl(organizations)
     if as_json:
         output.document(summary.to_dict())
-    elif summary.is_idle:
-        output.console().print("Nothing to do: the warehouse is in step with the source.")
+        return True
+    for note in summary.sync.notes:
+        output.say(f"Note: {note}")
+    if summary.is_idle:
+        output.say("Nothing to do: the warehouse is in step with the source.")
+        return True
+    built = f"{summary.build.models} models built" if summary.build.built else "nothing to build"
+    output.say(
+        f"{summary.sync.rows_read} rows read, {summary.sync.rows_written} written, "
+        f"{summary.sync.new_organizations} new organizations; {built}"
+    )
+    return True
+
+
+@command("validate")
+@organization_option
+@click.option("--allow-mass-delete", is_flag=True, help="Delete however much the source deleted.")
+def validate(*, organizations: tuple[str, ...], allow_mass_delete: bool, as_json: bool) -> bool:
+    """Compare all of staging with the source; load what is missing, remove what is deleted."""
+    import dlt_pipelines  # noqa: PLC0415
+    from eden.cli import tables  # noqa: PLC0415
+
+    with output.progress_bar(shown=not as_json):
+        summary = dlt_pipelines.validate(organizations, allow_mass_delete=allow_mass_delete)
+    if as_json:
+        output.document(summary.to_dict())
     else:
-        output.console().print(
-            f"{summary.sync.rows_read} rows read, {summary.sync.rows_written} written, "
-            f"{summary.sync.new_organizations} new organizations; "
-            + (
-                f"{summary.build.models} models built"
-                if summary.build.built
-                else "nothing to build"
-            )
-        )
+        tables.show_validation(output.console(), summary)
+    return summary.success
+
+
+@command("status")
+def status(*, as_json: bool) -> bool:
+    """Say how fresh each organization is, and what failed last."""
+    from eden.cli import status_page  # noqa: PLC0415
+
+    found = status_page.read_status()
+    if as_json:
+        output.document(found.to_dict())
+    else:
+        status_page.show(output.console(), found)
     return True
 
 

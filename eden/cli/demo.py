@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 
 from eden import logs, postgres, progress
 from eden.cli import output
@@ -148,29 +146,21 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def _page(found: Figures) -> Group:
-    organizations = _table("Replicated", "organization", "kind", "studies", "images", "reports")
-    organizations.add_column("rows", justify="right")
+    organizations = output.table(
+        "Replicated", "organization", "kind", "studies", "images", "reports", "rows"
+    )
     for row in found.organizations:
         counts = (row.studies, row.images, row.reports, row.rows)
         organizations.add_row(row.slug, row.kind, *(f"{n:,}" for n in counts))
-    doctors = _table("Doctors by signed chest studies", "rank", "doctor", "studies", "eligible")
+    doctors = output.table(
+        "Doctors by signed chest studies", "rank", "doctor", "studies", "eligible"
+    )
     for doctor in found.doctors:
         doctors.add_row(str(doctor.rank), doctor.name, str(doctor.total), str(doctor.eligible))
-    funnel = _table("From studies to the dataset", "studies", "that are")
+    funnel = output.table("From studies to the dataset", "studies", "that are")
     for step in found.funnel:
         funnel.add_row(f"{step.studies:,}", step.step)
     return Group(organizations, doctors, funnel)
-
-
-NUMBERS = frozenset({"studies", "images", "reports", "rank", "eligible"})
-
-
-def _table(title: str, *columns: str) -> Table:
-    # Narrow enough for a terminal of eighty columns.
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column, justify="right" if column in NUMBERS else "left", overflow="fold")
-    return table
 
 
 def _closing(outcome: Outcome, found: Figures, bucket: Path, *, seconds: float, log: Path) -> str:

@@ -21,10 +21,10 @@ def discover(limit: int | None, *, as_json: bool) -> bool:
     if as_json:
         output.document(summary.to_dict())
     elif not summary.results:
-        output.console().print("Nothing to do: every eligible study that is due is in the bucket.")
+        output.say("Nothing to do: every eligible study that is due is in the bucket.")
     else:
         counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items())
-        output.console().print(f"{len(summary.results)} studies: {counts}; {summary.left} left")
+        output.say(f"{len(summary.results)} studies: {counts}; {summary.left} left")
         for result in summary.results:
             _explain_failure(result)
     return summary.success
@@ -58,7 +58,7 @@ def process_batch(study_ids: Sequence[str], *, as_json: bool) -> bool:
 
 def _tell(result: StudyResult) -> None:
     if result.success:
-        output.console().print(
+        output.say(
             f"{result.study_id}: exported, {result.dicom_files_uploaded} images "
             f"and {result.reports_uploaded} reports in place"
         )
@@ -67,4 +67,4 @@ def _tell(result: StudyResult) -> None:
 
 def _explain_failure(result: StudyResult) -> None:
     if not result.success:
-        output.console().print(f"{result.study_id}: held back ({'; '.join(result.errors)})")
+        output.say(f"{result.study_id}: held back ({'; '.join(result.errors)})")

@@ -9,14 +9,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Table
 
 from eden import progress
 
 STAGES = {
     "archive": "Taking radiographs",
     "load": "Loading tables",
+    "validate": "Comparing tables",
     "build": "Building the marts",
     "export": "Exporting studies",
 }
@@ -27,9 +30,28 @@ def console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def say(sentence: str) -> None:
+    """Tell a person one thing, on a line of its own however long it is."""
+    console().print(sentence, soft_wrap=True)
+
+
 def document(value: Any) -> None:  # noqa: ANN401  # anything that JSON can say
     """Print the one document of a command called with ``--json``."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+NUMBERS = frozenset(
+    {"studies", "images", "reports", "rows", "rank", "eligible", "missing", "stale", "deleted",
+     "refused", "rows read", "rows written", "failures"}
+)  # fmt: skip
+
+
+def table(title: str, *columns: str) -> Table:
+    """A table that is narrow enough for a terminal of eighty columns; numbers stand right."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for column in columns:
+        made.add_column(column, justify="right" if column in NUMBERS else "left", overflow="fold")
+    return made
 
 
 @contextmanager

@@ -44,11 +44,28 @@ def test_every_command_of_a_day(services: Services, hospital: Hospital) -> None:
 
     one = hospital.organizations[0]
     alone = document("etl", "--organization", one.slug)
-    assert {row["organization_id"] for row in alone["sync"]["tables"]} == {None, str(one.id)} - (
-        set() if any(row["organization_id"] is None for row in alone["sync"]["tables"]) else {None}
-    )
+    owners = {row["organization_id"] for row in alone["sync"]["tables"]}
+    assert owners - {None} == {str(one.id)}
     assert document("etl")["build"]["built"]
     assert document("etl")["is_idle"]
+    assert document("validate")["differences"] == []
+    with services.source() as source:
+        source.execute(
+            "UPDATE pacs_body_part SET name = 'late', updated_at = '2020-01-01' WHERE id = %s",
+            (hospital.body_parts[-1].id,),
+        )
+    assert [d["stale"] for d in document("validate")["differences"]] == [1]
+
+    status = document("status")
+    assert {row["slug"] for row in status["organizations"]} == {
+        organization.slug for organization in hospital.organizations
+    }
+    assert all(row["last_change"] and row["rows_written"] for row in status["organizations"])
+    assert status["failures"] == []
+    assert status["build_is_due"] is True
+    shown = run(EDEN, "status")
+    assert "A build is due." in shown.stderr
+    assert one.slug in shown.stderr
 
     first = document("discover", "--limit", "3")
     assert first["counts"] == {"exported": 3}
@@ -117,6 +134,24 @@ def test_a_missing_setting_ends_with_2_and_its_name(services: Services) -> None:
         done = run(EDEN, "discover")
         assert done.returncode == 2
         assert "DEIDENTIFICATION is not set" in done.stderr
+
+
+def test_deletions_that_were_refused_end_with_1(services: Services, hospital: Hospital) -> None:
+    document("etl")
+    with services.source() as source:
+        source.execute("DELETE FROM pacs_reports")
+    done = run(EDEN, "validate")
+    assert done.returncode == 1
+    assert "say --allow-mass-delete" in done.stderr
+    assert run(EDEN, "validate", "--allow-mass-delete").returncode == 0
+
+
+def test_status_of_an_empty_warehouse_says_what_to_run(services: Services) -> None:
+    with services.warehouse() as warehouse:
+        warehouse.execute("DROP SCHEMA ops CASCADE")
+    done = run(EDEN, "status")
+    assert done.returncode == 1
+    assert "nothing was ever synced here; run eden etl" in done.stderr
 
 
 def test_wrong_usage_ends_with_2() -> None:

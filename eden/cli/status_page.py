@@ -1,0 +1,198 @@
+"""``eden status``: how fresh each organization is, and what failed last (design, section 8)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from rich.console import Console
+
+from eden import postgres
+from eden.cli import output
+from eden.errors import DatabaseUnavailable
+from eden.settings import DestinationDatabase, load
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationStatus:
+    """One organization as its runs left it."""
+
+    slug: str
+    schema: str
+    is_forgotten: bool
+    newest_row: datetime | None
+    """The newest ``updated_at`` that was read, over all its tables."""
+    last_change: datetime | None
+    """When a run last brought rows."""
+    rows_read: int
+    rows_written: int
+    rows_deleted: int
+    """Within the retention of the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A table whose last run failed."""
+
+    table: str
+    code: str
+    since: datetime
+    """The first failure since it was last loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the ledger says."""
+
+    last_sync: datetime | None
+    last_build: datetime | None
+    build_is_due: bool
+    organizations: tuple[OrganizationStatus, ...]
+    failures: tuple[Failure, ...]
+    exports: dict[str, int]
+    """Studies of the export's ledger by status."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A document for ``--json``; moments in ISO 8601."""
+        document: dict[str, Any] = _plain(asdict(self))
+        return document
+
+
+def read_status() -> Status:
+    """Read the ledger, and change nothing.
+
+    Raises:
+        DatabaseUnavailable: the warehouse can't be reached, or holds no ledger yet.
+    """
+    warehouse = load(DestinationDatabase)
+    with postgres.connect(warehouse, application_name="vlm-eden-dataset-etl status") as connection:
+        connection.read_only = True
+        try:
+            return Status(
+                last_sync=_moment(connection, "SELECT max(finished_at) FROM ops.sync_heartbeats"),
+                last_build=_moment(connection, "SELECT max(finished_at) FROM ops.builds"),
+                build_is_due=_build_is_due(connection),
+                organizations=_organizations(connection),
+                failures=_failures(connection),
+                exports=_exports(connection),
+            )
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+            message = f"{warehouse.label}: nothing was ever synced here; run eden etl"
+            raise DatabaseUnavailable(message) from None
+
+
+def show(console: Console, status: Status) -> None:
+    """Show the status to a person."""
+    output.say(f"Last sync {_ago(status.last_sync)}, last build {_ago(status.last_build)}.")
+    if status.build_is_due:
+        output.say("A build is due.")
+    organizations = output.table(
+        "Organizations", "organization", "newest row", "last change", "rows read", "rows written"
+    )
+    for row in status.organizations:
+        organizations.add_row(
+            row.slug + (" (forgotten)" if row.is_forgotten else ""),
+            _ago(row.newest_row),
+            _ago(row.last_change),
+            f"{row.rows_read:,}",
+            f"{row.rows_written:,}",
+        )
+    console.print(organizations)
+    if status.failures:
+        failures = output.table("Failing tables", "table", "code", "since")
+        for failure in status.failures:
+            failures.add_row(failure.table, failure.code, _ago(failure.since))
+        console.print(failures)
+    exports = ", ".join(f"{count} {name}" for name, count in status.exports.items())
+    output.say(f"Studies of the export: {exports or 'none yet'}.")
+
+
+def _moment(connection: Connection, query: str) -> datetime | None:
+    row = connection.execute(query).fetchone()
+    moment: datetime | None = row[0] if row else None
+    return moment
+
+
+def _build_is_due(connection: Connection) -> bool:
+    row = connection.execute(
+        """
+        SELECT coalesce((SELECT max(change_id) FROM ops.changes), 0)
+            > coalesce((SELECT changes_seen FROM ops.builds ORDER BY build_id DESC LIMIT 1), 0)
+        """
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _organizations(connection: Connection) -> tuple[OrganizationStatus, ...]:
+    rows = connection.execute(
+        """
+        SELECT
+            organization.slug, organization.schema_name, organization.forgotten_at IS NOT NULL,
+            watermarks.newest, runs.last_change,
+            coalesce(runs.rows_read, 0), coalesce(runs.rows_written, 0),
+            coalesce(runs.rows_deleted, 0)
+        FROM ops.organizations AS organization
+        LEFT JOIN (
+            SELECT organization_id, max(watermark) FILTER (WHERE watermark > '0001-01-02') AS newest
+            FROM ops.sync_watermarks GROUP BY 1
+        ) AS watermarks USING (organization_id)
+        LEFT JOIN (
+            SELECT organization_id,
+                max(finished_at) FILTER (WHERE rows_written + rows_deleted > 0) AS last_change,
+                sum(rows_read)::bigint AS rows_read,
+                sum(rows_written)::bigint AS rows_written,
+                sum(rows_deleted)::bigint AS rows_deleted
+            FROM ops.sync_runs WHERE outcome = 'loaded' GROUP BY 1
+        ) AS runs USING (organization_id)
+        ORDER BY organization.slug
+        """
+    )
+    return tuple(OrganizationStatus(*row) for row in rows)
+
+
+def _failures(connection: Connection) -> tuple[Failure, ...]:
+    rows = connection.execute(
+        """
+        SELECT table_name, (array_agg(error_code ORDER BY finished_at DESC))[1], min(finished_at)
+        FROM ops.sync_runs AS run
+        WHERE outcome = 'failed' AND NOT EXISTS (
+            SELECT FROM ops.sync_runs AS later
+            WHERE later.table_name = run.table_name AND later.outcome = 'loaded'
+                AND later.finished_at > run.finished_at
+        )
+        GROUP BY 1 ORDER BY 1
+        """
+    )
+    return tuple(Failure(*row) for row in rows)
+
+
+def _exports(connection: Connection) -> dict[str, int]:
+    rows = connection.execute(
+        "SELECT status, count(*) FROM ops.study_exports GROUP BY 1 ORDER BY 1"
+    )
+    return dict(rows.fetchall())
+
+
+def _ago(moment: datetime | None) -> str:
+    if moment is None:
+        return "never"
+    seconds = int((datetime.now(moment.tzinfo) - moment).total_seconds())
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            count = seconds // length
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  # anything that JSON can say
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _plain(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(member) for member in value]
+    return value
