@@ -7,10 +7,10 @@ INSTALLED := $(VENV)/.installed
 SQL := models macros tests/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit check format docs lock clean
+.PHONY: help install demo test unit bench-replication faults check format lock clean
 
 help: ## This list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 install: $(INSTALLED) ## Make .venv with everything in it, from pinned versions with hashes
 
@@ -31,6 +31,12 @@ test: install check ## Lint, types, and every test on real services
 
 unit: install ## The tests that need no service
 	$(BIN)/python -m pytest tests/unit
+
+bench-replication: install ## Replication against its targets, about 15 minutes (ARGS=--quick: 2)
+	$(BIN)/python -m benchmarks.replication $(ARGS)
+
+faults: install ## The fault tests for longer (ROUNDS=20)
+	EDEN_FAULT_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/faults -s
 
 check: install ## Style, types, layers and SQL
 	$(BIN)/ruff check .

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,16 +39,51 @@ class TableOutcome:
 
 def watermarks(warehouse: Connection) -> dict[str, dict[UUID, Watermark]]:
     """Per table and organization; :data:`NOBODY` stands for the lack of one."""
+    # Most organizations share their moment, and have nothing in its window: so few rows say it all.
     rows = warehouse.execute(
         """
-        SELECT table_name, organization_id, watermark, window_rows, window_checksum
-        FROM ops.sync_watermarks
+        SELECT table_name, watermark, window_rows, window_checksum, array_agg(organization_id)
+        FROM ops.sync_watermarks GROUP BY 1, 2, 3, 4
         """
     )
     found: dict[str, dict[UUID, Watermark]] = {}
-    for table, owner, *values in rows:
-        found.setdefault(table, {})[owner] = Watermark(*values)
+    for table, moment, count, checksum, owners in rows:
+        known = Watermark(moment, count, checksum)
+        found.setdefault(table, {}).update(dict.fromkeys(owners, known))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The watermarks of one table that share their moment, taken together."""
+
+    moment: datetime
+    owners: str
+    """As :func:`fingerprint` makes it of their organizations."""
+    rows: int
+    checksum: str
+
+
+def totals(warehouse: Connection) -> dict[str, list[Total]]:
+    """Per table, its watermarks summed up: one where all organizations were read together."""
+    rows = warehouse.execute(
+        """
+        SELECT table_name, watermark,
+            md5(string_agg(organization_id::text, ',' ORDER BY organization_id)),
+            sum(window_rows)::bigint, sum(window_checksum::numeric)::text
+        FROM ops.sync_watermarks GROUP BY 1, 2
+        """
+    )
+    found: dict[str, list[Total]] = {}
+    for table, *values in rows:
+        found.setdefault(table, []).append(Total(*values))
+    return found
+
+
+def fingerprint(organizations: Iterable[UUID]) -> str:
+    """One value for a set of organizations, as :func:`totals` has it."""
+    listed = ",".join(sorted(map(str, organizations)))
+    return hashlib.md5(listed.encode(), usedforsecurity=False).hexdigest()
 
 
 def forgotten(warehouse: Connection) -> set[UUID]:

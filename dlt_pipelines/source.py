@@ -64,6 +64,7 @@ class Snapshot:
         self._connection = connection
         self._database = database
         self._catalog: Catalog | None = None
+        self._everyone: frozenset[UUID] = frozenset()
         self._id: str | None = None
 
     def reader(self) -> Connection:
@@ -84,7 +85,9 @@ class Snapshot:
         """
         self.require(ORGANIZATIONS, {"id", "slug"})
         query = sql.SQL("SELECT id, slug FROM {}").format(sql.Identifier(ORGANIZATIONS.name))
-        return [SourceOrganization(*row) for row in self._connection.execute(query)]
+        found = [SourceOrganization(*row) for row in self._connection.execute(query)]
+        self._everyone = frozenset(organization.id for organization in found)
+        return found
 
     def columns(self, table: TableSpec) -> dict[str, str]:
         """Names and types of a table's columns, in their order.
@@ -127,7 +130,7 @@ class Snapshot:
             SELECT {owner}, count(*), {checksum} {from_clause} WHERE {condition} GROUP BY 1
             """
         )
-        condition, parameters = _condition(table, since)
+        condition, parameters = self.condition(table, since)
         found = self._connection.execute(
             query.format(
                 owner=owner_of(table),
@@ -139,6 +142,14 @@ class Snapshot:
         )
         windows = {owner: Window(rows, checksum) for owner, rows, checksum in found}
         return {owner: windows.get(owner, EMPTY_WINDOW) for owner in since}
+
+    def total(self, table: TableSpec, since: datetime) -> Window:
+        """The windows of all organizations taken together: all that an idle source is asked."""
+        query = sql.SQL(
+            "SELECT count(*), coalesce({}, '0') FROM {} AS t WHERE t.updated_at >= %s"
+        ).format(CHECKSUM, sql.Identifier(table.name))
+        ((rows, checksum),) = self._connection.execute(query, (since,)).fetchall()
+        return Window(rows, checksum)
 
     def newest(self, table: TableSpec, owners: Sequence[UUID]) -> datetime | None:
         """The newest ``updated_at`` of these organizations, None where they have no row.
@@ -153,12 +164,68 @@ class Snapshot:
                 AND t.updated_at BETWEEN '0001-01-02 00:00+00' AND clock_timestamp()
             """
         )
-        condition, parameters = _condition(table, dict.fromkeys(owners))
+        condition, parameters = self.condition(table, dict.fromkeys(owners))
         row = self._connection.execute(
             query.format(from_clause=from_clause(table), condition=condition), parameters
         ).fetchone()
         newest: datetime | None = row[0] if row else None
         return newest
+
+    def rows_query(self, stream: Stream) -> tuple[sql.Composed, list[Any]]:
+        """The SELECT of a stream's rows, its columns in the stream's order.
+
+        ``organization_id`` of a table with a parent is that of the parent.
+        """
+        table = stream.table
+        selected = [
+            owner_of(table)
+            if table.parent is not None and name == "organization_id"
+            else sql.SQL("t.{}").format(sql.Identifier(name))
+            for name in stream.columns
+        ]
+        condition, parameters = self.condition(table, stream.since)
+        if stream.ids is not None:
+            condition += sql.SQL(" AND t.id = ANY(%s)")
+            parameters.append(list(stream.ids))
+        if stream.blocks is not None:
+            first, end = stream.blocks
+            condition += sql.SQL(" AND t.ctid >= %s::tid")
+            parameters.append(f"({first},0)")
+            if end is not None:
+                condition += sql.SQL(" AND t.ctid < %s::tid")
+                parameters.append(f"({end},0)")
+        query = sql.SQL("SELECT {} {} WHERE {}").format(
+            sql.SQL(", ").join(selected), from_clause(table), condition
+        )
+        return query, parameters
+
+    def condition(
+        self, table: TableSpec, since: Mapping[UUID, datetime | None]
+    ) -> tuple[sql.Composed, list[Any]]:
+        """Rows ``t`` of these organizations, from their moments on.
+
+        Organizations that share a moment (all of them, after a run for all) share one comparison,
+        so that the source can use its index on ``updated_at``; where they are all there are, they
+        are not listed.
+        """
+        moments: dict[datetime | None, list[UUID]] = {}
+        for organization_id, moment in since.items():
+            moments.setdefault(moment, []).append(organization_id)
+        conditions: list[sql.Composable] = []
+        parameters: list[Any] = []
+        for moment, organization_ids in moments.items():
+            parts: list[sql.Composable] = []
+            if table.owned and self._everyone != frozenset(organization_ids):
+                parts.append(sql.SQL("{} = ANY(%s)").format(owner_of(table)))
+                parameters.append(organization_ids)
+            if moment is not None:
+                parts.append(sql.SQL("t.updated_at >= %s"))
+                parameters.append(moment)
+            conditions.append(sql.SQL(" AND ").join(parts) if parts else sql.SQL("true"))
+        if not conditions:
+            return sql.SQL("{}").format(sql.Literal(False)), parameters
+        grouped = [sql.SQL("({})").format(condition) for condition in conditions]
+        return sql.SQL("({})").format(sql.SQL(" OR ").join(grouped)), parameters
 
     def execute(self, query: sql.Composed, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The rows of one more question about this moment."""
@@ -183,35 +250,6 @@ def snapshot(database: SourceDatabase) -> Iterator[Snapshot]:
     """
     with _connect(database) as connection:
         yield Snapshot(connection, database)
-
-
-def rows_query(stream: Stream) -> tuple[sql.Composed, list[Any]]:
-    """The SELECT of a stream's rows, its columns in the stream's order.
-
-    ``organization_id`` of a table with a parent is that of the parent.
-    """
-    table = stream.table
-    selected = [
-        owner_of(table)
-        if table.parent is not None and name == "organization_id"
-        else sql.SQL("t.{}").format(sql.Identifier(name))
-        for name in stream.columns
-    ]
-    condition, parameters = _condition(table, stream.since)
-    if stream.ids is not None:
-        condition += sql.SQL(" AND t.id = ANY(%s)")
-        parameters.append(list(stream.ids))
-    if stream.blocks is not None:
-        first, end = stream.blocks
-        condition += sql.SQL(" AND t.ctid >= %s::tid")
-        parameters.append(f"({first},0)")
-        if end is not None:
-            condition += sql.SQL(" AND t.ctid < %s::tid")
-            parameters.append(f"({end},0)")
-    query = sql.SQL("SELECT {} {} WHERE {}").format(
-        sql.SQL(", ").join(selected), from_clause(table), condition
-    )
-    return query, parameters
 
 
 def _connect(database: SourceDatabase) -> Connection:
@@ -267,31 +305,3 @@ def from_clause(table: TableSpec) -> sql.Composed:
         )
         alias = parent.table
     return clause
-
-
-def _condition(
-    table: TableSpec, since: Mapping[UUID, datetime | None]
-) -> tuple[sql.Composed, list[Any]]:
-    """Rows of these organizations, from their moments on.
-
-    Organizations that share a moment (all of them, after a run for all) share one comparison, so
-    that the source can use its index on ``updated_at``.
-    """
-    moments: dict[datetime | None, list[UUID]] = {}
-    for organization_id, moment in since.items():
-        moments.setdefault(moment, []).append(organization_id)
-    conditions: list[sql.Composable] = []
-    parameters: list[Any] = []
-    for moment, organization_ids in moments.items():
-        parts: list[sql.Composable] = []
-        if table.owned:
-            parts.append(sql.SQL("{} = ANY(%s)").format(owner_of(table)))
-            parameters.append(organization_ids)
-        if moment is not None:
-            parts.append(sql.SQL("t.updated_at >= %s"))
-            parameters.append(moment)
-        conditions.append(sql.SQL(" AND ").join(parts) if parts else sql.SQL("true"))
-    if not conditions:
-        return sql.SQL("{}").format(sql.Literal(False)), parameters
-    grouped = [sql.SQL("({})").format(condition) for condition in conditions]
-    return sql.SQL("({})").format(sql.SQL(" OR ").join(grouped)), parameters

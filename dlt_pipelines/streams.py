@@ -18,7 +18,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from dlt_pipelines.source import Snapshot, rows_query
+from dlt_pipelines.source import Snapshot
 from dlt_pipelines.tables import TableSpec
 
 BLOCK_BYTES = 1 << 18
@@ -92,7 +92,7 @@ class Streams:
         try:
             if reader is None:
                 reader = self._view.reader()
-            query, parameters = rows_query(self._streams[name])
+            query, parameters = self._view.rows_query(self._streams[name])
             statement = sql.SQL("COPY ({}) TO STDOUT {}").format(
                 query, sql.SQL(self._streams[name].copy_options)
             )

@@ -68,6 +68,13 @@ def running() -> Iterator[EmbeddedServices]:
     home = Path(tempfile.mkdtemp(prefix="eden-test-"))
     try:
         with embedded_services(home) as services:
+            with _administrator(services) as connection:
+                # Nothing of a test has to outlive a crash of the machine.
+                for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                    connection.execute(
+                        sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting))
+                    )
+                connection.execute("SELECT pg_reload_conf()")
             yield services
         wait_until_stopped(home)
     finally:

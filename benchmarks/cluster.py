@@ -1,0 +1,162 @@
+"""The embedded PostgreSQL of one benchmark, in a temporary folder that ends with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from eden.embedded import embedded_services
+from eden.embedded.keeper import wait_until_stopped
+from eden.errors import ServiceFailed
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+MAINTENANCE = "postgres"
+"""The database from which others are made and dropped."""
+
+RELOAD_SECONDS = 0.5
+"""After this time every session has taken note of a changed configuration."""
+
+OURS = ("SOURCE_", "DESTINATION_", "SYNC_", "EDEN_", "RETENTION_", "SENTRY_", "LOGGING_", "PG")
+"""Variables of the caller's environment that would change what is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One running PostgreSQL, its databases and how to reach them."""
+
+    home: Path
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+
+    def connect(self, database: str) -> Connection:
+        """Open a connection on which every statement is a transaction of its own."""
+        return psycopg.connect(
+            host=self.host,
+            port=self.port,
+            user=self.user,
+            password=self.password,
+            dbname=database,
+            autocommit=True,
+        )
+
+    def url(self, database: str, scheme: str = "postgresql") -> str:
+        """The address of a database, for programs that want one."""
+        login = f"{self.user}:{self.password}@{self.host}:{self.port}"
+        return f"{scheme}://{login}/{database}?sslmode=disable"
+
+    def libpq(self, database: str) -> dict[str, str]:
+        """The environment in which psql reaches a database."""
+        return _outside() | {
+            "PGHOST": self.host,
+            "PGPORT": str(self.port),
+            "PGUSER": self.user,
+            "PGPASSWORD": self.password,
+            "PGDATABASE": database,
+            "PGSSLMODE": "disable",
+        }
+
+    def environment(self, source: str, warehouse: str) -> dict[str, str]:
+        """The environment in which this project replicates ``source`` to ``warehouse``."""
+        environment = _outside() | {"EDEN_HOME": str(self.home), "SYNC_OVERLAP_MINUTES": "15"}
+        for role, name in (("SOURCE", source), ("DESTINATION", warehouse)):
+            environment |= {
+                f"{role}_DATABASE_NAME": name,
+                f"{role}_DATABASE_USER": self.user,
+                f"{role}_DATABASE_PASS": self.password,
+                f"{role}_DATABASE_HOST": self.host,
+                f"{role}_DATABASE_PORT": str(self.port),
+                f"{role}_DATABASE_SSLMODE": "disable",
+            }
+        return environment
+
+    def recreate(self, database: str) -> None:
+        """Have an empty database of this name."""
+        name = sql.Identifier(database)
+        with self.connect(MAINTENANCE) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+
+    def settle(self) -> None:
+        """Write to disk what earlier work has left, so that it is not at a later one's expense."""
+        with self.connect(MAINTENANCE) as connection:
+            connection.execute("CHECKPOINT")
+
+    def configure(self, **settings: str | None) -> None:
+        """Change settings of the whole cluster, its open sessions included; None resets."""
+        with self.connect(MAINTENANCE) as connection:
+            for name, value in settings.items():
+                change = (
+                    sql.SQL("ALTER SYSTEM RESET {}").format(sql.Identifier(name))
+                    if value is None
+                    else sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value)
+                )
+                connection.execute(change)
+            connection.execute("SELECT pg_reload_conf()")
+        time.sleep(RELOAD_SECONDS)
+
+    def folder(self) -> Path:
+        """Where the server keeps its data and its log."""
+        return Path(self._ask("SHOW data_directory")).parent
+
+    def version(self) -> str:
+        """PostgreSQL's version, as in ``18.6``."""
+        return self._ask("SHOW server_version").split()[0]
+
+    def _ask(self, query: str) -> str:
+        with self.connect(MAINTENANCE) as connection:
+            row = connection.execute(query).fetchone()
+        assert row is not None
+        return str(row[0])
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A cluster of its own for as long as the context lasts; nothing of it stays."""
+    # Directly under the system's folder: the user that PostgreSQL runs as under root must reach it.
+    home = Path(tempfile.mkdtemp(prefix="eden-bench-replication-"))
+    folders = {home}
+    try:
+        with embedded_services(home) as services:
+            cluster = _reach(home, services.environment)
+            # Where that user could not reach it after all, the service chose a folder of its own.
+            folders.add(_top_of(cluster, home))
+            # It would set in when it likes, in one repetition and not in the next.
+            cluster.configure(autovacuum="off")
+            yield cluster
+    finally:
+        with suppress(ServiceFailed):
+            wait_until_stopped(home)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _reach(home: Path, environment: dict[str, str]) -> Cluster:
+    return Cluster(
+        home=home,
+        host=environment["SOURCE_DATABASE_HOST"],
+        port=int(environment["SOURCE_DATABASE_PORT"]),
+        user=environment["SOURCE_DATABASE_USER"],
+        password=environment["SOURCE_DATABASE_PASS"],
+    )
+
+
+def _top_of(cluster: Cluster, home: Path) -> Path:
+    folder = cluster.folder()
+    return home if folder.is_relative_to(home) else folder.parent
+
+
+def _outside() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
