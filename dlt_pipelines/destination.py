@@ -92,7 +92,9 @@ class CountingUpsertJob(SqlMergeFollowupJob):
         statements = [
             f"WITH written AS (INSERT INTO {target} AS old ({listed}) SELECT {listed} FROM {merge}"
             f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {assignments}"
-            f" WHERE ({old}) IS DISTINCT FROM ({new}) RETURNING {owner} AS organization_id)"
+            # As stored: some types have no "=", and by jsonb's 1.5 is 1.50.
+            f" WHERE ROW({old})::record *<> ROW({new})::record"
+            f" RETURNING {owner} AS organization_id)"
             " INSERT INTO ops.sync_written (table_name, organization_id, rows)"
             f" SELECT {literal(name)}, organization_id, count(*) FROM written GROUP BY 2"
         ]

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from dlt_pipelines.tables import TABLES, TableSpec
+from dlt_pipelines.tables import TABLES, TableSpec, parents_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -21,8 +21,12 @@ FEW_ROWS = 20_000
 
 
 def movable(table: TableSpec) -> bool:
-    """Whether rows of the table name their organization themselves; others follow their parent."""
-    return table.owned and table.parent is None
+    """Whether new rows of the table are looked for elsewhere.
+
+    Where an organization is two steps away, rows are too many for that: they follow their parents,
+    and one that alone was hung to a parent of another organization is left to ``validate``.
+    """
+    return table.owned and len(parents_of(table)) <= 1
 
 
 def apply(warehouse: Connection) -> int:
@@ -95,6 +99,7 @@ def _move_children(warehouse: Connection, table: TableSpec, parents: str) -> Non
     """Move the rows that hang from the rows in ``parents``, and those that hang from them."""
     assert table.parent is not None
     own = f"moved_{table.name}"
+    warehouse.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(own)))
     warehouse.execute(
         sql.SQL(
             """

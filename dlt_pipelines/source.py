@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 APPLICATION_NAME = "vlm-eden-dataset-etl sync"
 STATEMENT_TIMEOUT_MINUTES = 60
 
+PAGE_ROWS = 10_000
+
 NOBODY = UUID(int=0)
 """Stands for the owner of tables that belong to nobody."""
 
@@ -183,7 +185,7 @@ class Snapshot:
             else sql.SQL("t.{}").format(sql.Identifier(name))
             for name in stream.columns
         ]
-        condition, parameters = self.condition(table, stream.since)
+        condition, parameters = self._with_parents(table, stream.since, stream.parents)
         if stream.ids is not None:
             condition += sql.SQL(" AND t.id = ANY(%s)")
             parameters.append(list(stream.ids))
@@ -198,6 +200,31 @@ class Snapshot:
             sql.SQL(", ").join(selected), from_clause(table), condition
         )
         return query, parameters
+
+    def ids(
+        self, table: TableSpec, since: Mapping[UUID, datetime | None], parents: Sequence[UUID]
+    ) -> Iterator[list[tuple[UUID, UUID]]]:
+        """Ids and organizations of the rows of these windows and parents, in pages."""
+        if not since and not parents:
+            return
+        condition, parameters = self._with_parents(table, since, parents)
+        query = sql.SQL("SELECT t.id, {} {} WHERE {}").format(
+            owner_of(table), from_clause(table), condition
+        )
+        with self._connection.cursor(name="ids") as cursor:
+            cursor.execute(query, parameters)
+            while page := cursor.fetchmany(PAGE_ROWS):
+                yield page
+
+    def _with_parents(
+        self, table: TableSpec, since: Mapping[UUID, datetime | None], parents: Sequence[UUID]
+    ) -> tuple[sql.Composed, list[Any]]:
+        condition, parameters = self.condition(table, since)
+        if parents and table.parent is not None:
+            column = sql.Identifier(table.parent.column)
+            condition = sql.SQL("({} OR t.{} = ANY(%s))").format(condition, column)
+            parameters.append(list(parents))
+        return condition, parameters
 
     def condition(
         self, table: TableSpec, since: Mapping[UUID, datetime | None]

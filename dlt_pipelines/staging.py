@@ -56,6 +56,27 @@ def filled(warehouse: Connection, table: TableSpec, organizations: Sequence[UUID
     return {owner for (owner,) in rows}
 
 
+def absent(
+    warehouse: Connection, table: TableSpec, rows: Sequence[tuple[UUID, UUID]]
+) -> list[UUID]:
+    """The ids of those rows, given with their organizations, that are not in their partition."""
+    query = sql.SQL(
+        """
+        SELECT given.id FROM unnest(%s::uuid[], %s::uuid[]) AS given (id, organization_id)
+        WHERE NOT EXISTS (
+            SELECT FROM {} AS row
+            WHERE row.organization_id = given.organization_id AND row.id = given.id
+        )
+        """
+    ).format(sql.Identifier(SCHEMA, table.name))
+    with warehouse.transaction():
+        # A handful of rows against hundreds of partitions: look each up by its key.
+        warehouse.execute("SET LOCAL enable_hashjoin = off")
+        warehouse.execute("SET LOCAL enable_mergejoin = off")
+        ids, owners = [row[0] for row in rows], [row[1] for row in rows]
+        return [row for (row,) in warehouse.execute(query, (ids, owners))]
+
+
 def count(
     warehouse: Connection, table: TableSpec, organizations: Sequence[UUID]
 ) -> dict[UUID, int]:

@@ -60,6 +60,8 @@ class Stream:
     """Which rows: per organization, from when on; None means all."""
     into: Literal["target", "merge"]
     """Straight into an empty partition, or into the merge table first."""
+    parents: Sequence[UUID] = ()
+    """And all rows that hang from these."""
     ids: Sequence[UUID] | None = None
     """Only rows with these ids."""
     blocks: tuple[int, int | None] | None = None

@@ -102,6 +102,8 @@ class _Reading:
     for all of them by one moment."""
     since: Mapping[UUID, datetime | None]
     """Per organization to read: from when on; None reads everything."""
+    hanging: Sequence[UUID]
+    """Parents that are new in their partition: all that hangs from them is read, however old."""
     empty: Sequence[UUID]
     """Those whose partition is empty: their rows need no merge."""
     rows: Mapping[UUID, int]
@@ -197,6 +199,7 @@ class _Run:
         self._started = time.monotonic()
         self._notes: list[str] = []
         self._failures: dict[str, str] = {}
+        self._new: dict[str, list[UUID]] = {}
 
     def run(self, names: Collection[str], tables: Sequence[TableSpec]) -> SyncSummary:
         everyone = self._view.organizations()
@@ -232,7 +235,8 @@ class _Run:
             try:
                 self._require_parents(table)
                 columns, is_new = self._columns(table, catalog.get(table.name))
-                if not is_new and self._is_idle(table, totals, owners[table.owned]):
+                hangs = table.parent is not None and self._new.get(table.parent.table)
+                if not (is_new or hangs) and self._is_idle(table, totals, owners[table.owned]):
                     continue
                 if known is None:
                     known = ledger.watermarks(self._connection)
@@ -258,7 +262,7 @@ class _Run:
         together = totals.get(table.name, [])
         if len(together) != 1 or together[0].owners != owners:
             return False
-        window = self._view.total(table, together[0].moment - self._overlap)
+        window = self._view.total(table, self._since(together[0].moment))
         return (window.rows, window.checksum) == (together[0].rows, together[0].checksum)
 
     def _require_parents(self, table: TableSpec) -> None:
@@ -302,37 +306,63 @@ class _Run:
         """Decide what to read of one table; None where nothing changed."""
         owners = chosen if table.owned else [NOBODY]
         windows = self._view.windows(
-            table, {o: known[o].moment - self._overlap for o in owners if o in known}
+            table, {o: self._since(known[o].moment) for o in owners if o in known}
         )
         since: dict[UUID, datetime | None] = {
-            owner: known[owner].moment - self._overlap
+            owner: self._since(known[owner].moment)
             for owner, window in windows.items()
             if (window.rows, window.checksum)
             != (known[owner].window_rows, known[owner].window_checksum)
         }
         whole = [owner for owner in owners if owner not in known]
         since |= dict.fromkeys(whole)
-        if not since:
+        hanging = self._new.get(table.parent.table, []) if table.parent is not None else []
+        if not since and not hanging:
             return None
         filled = staging.filled(self._connection, table, whole)
+        empty = [owner for owner in whole if owner not in filled] if table.owned else []
+        if any(spec.parent is not None and spec.parent.table == table.name for spec in TABLES):
+            merged = {owner: moment for owner, moment in since.items() if owner not in set(empty)}
+            self._new[table.name] = self._find_new(table, merged, hanging)
         return _Reading(
             table=table,
             columns=columns,
             owners=owners,
             since=since,
-            empty=[owner for owner in whole if owner not in filled] if table.owned else [],
+            hanging=hanging,
+            empty=empty,
             rows={owner: windows[owner].rows for owner in since if owner in windows},
-            moment=self._moment(table, since, known),
+            moment=self._moment(table, list(since) or owners, known),
             has_moves=moves.movable(table) and bool(known or filled),
         )
+
+    def _since(self, moment: datetime) -> datetime:
+        """The start of the overlap before a watermark."""
+        return moment - self._overlap if moment - BEGINNING > self._overlap else BEGINNING
+
+    def _find_new(
+        self,
+        table: TableSpec,
+        since: Mapping[UUID, datetime | None],
+        parents: Sequence[UUID],
+    ) -> list[UUID]:
+        """Ids of rows to read that are not in their partition yet, of a table with children.
+
+        Rows that hang from them may be older than any window: a study that comes from another
+        organization brings them along, whether that one was ever read or not.
+        """
+        new: list[UUID] = []
+        for page in self._view.ids(table, since, parents):
+            new += staging.absent(self._connection, table, page)
+        return new
 
     def _moment(
         self,
         table: TableSpec,
-        since: Mapping[UUID, datetime | None],
+        owners: Sequence[UUID],
         known: Mapping[UUID, Watermark],
     ) -> datetime:
-        newest = self._view.newest(table, list(since))
+        newest = self._view.newest(table, owners)
         earlier = [watermark.moment for watermark in known.values()]
         return max([BEGINNING, *earlier, *([newest] if newest else [])])
 
@@ -370,8 +400,10 @@ class _Run:
                     "target",
                     blocks=blocks if len(parts) > 1 else None,
                 )
-        if merged:
-            streams[f"{table.name}-merge"] = Stream(table, reading.columns, merged, "merge")
+        if merged or reading.hanging:
+            streams[f"{table.name}-merge"] = Stream(
+                table, reading.columns, merged, "merge", parents=reading.hanging
+            )
         return streams
 
     def _remember(self, reading: _Reading) -> list[TableOutcome]:
@@ -380,7 +412,7 @@ class _Run:
         written = ledger.written(self._connection, table)
         written |= staging.count(self._connection, table, reading.empty)
         windows = self._view.windows(
-            table, dict.fromkeys(reading.owners, reading.moment - self._overlap)
+            table, dict.fromkeys(reading.owners, self._since(reading.moment))
         )
         outcomes = [
             TableOutcome(
@@ -389,7 +421,7 @@ class _Run:
                 reading.rows.get(owner, written.get(owner, 0)),
                 written.get(owner, 0),
             )
-            for owner in reading.since
+            for owner in [*reading.since, *(o for o in written if o not in reading.since)]
         ]
         seconds = time.monotonic() - self._started
         with self._connection.transaction():

@@ -110,6 +110,8 @@ class _Repair:
     differences: dict[UUID, Difference] = field(default_factory=dict)
     load: set[UUID] = field(default_factory=set)
     """Ids of rows to read from the source."""
+    moved: dict[UUID, set[UUID]] = field(default_factory=dict)
+    """Per organization, ids of rows that the source has in another one."""
     delete: dict[UUID, list[UUID]] = field(default_factory=dict)
     """Per organization, ids of rows that the source has no more."""
 
@@ -197,6 +199,7 @@ class _Validation:
         moved = self._still_there(table, absent)
         found.stale += len(moved)
         repair.load |= moved
+        repair.moved[owner] = moved
         repair.delete[owner] = [row for row in absent if row not in moved]
         repair.differences[owner] = found
 
@@ -254,6 +257,15 @@ class _Validation:
         }
         loading.load(streams, self._view, self._place.warehouse, self._place.folder)
         moves.apply(self._connection)
+        for repair in repairs:
+            for owner, ids in repair.moved.items():
+                # They are in their new place now; most of them moves has taken away already.
+                self._connection.execute(
+                    sql.SQL("DELETE FROM {} WHERE {} = %s AND id = ANY(%s)").format(
+                        sql.Identifier(staging.SCHEMA, repair.table.name), _own_owner(repair.table)
+                    ),
+                    (owner, list(ids)),
+                )
 
     def _delete(self, repair: _Repair) -> None:
         table, counts = repair.table, self._counts(repair)

@@ -169,6 +169,26 @@ def test_a_study_that_moved_unseen_moves_and_is_no_deletion(
         assert warehouse.execute("SELECT count(*) FROM ops.deletions").fetchone() == (0,)
 
 
+def test_an_image_that_alone_went_to_another_organization_is_there_once(
+    services: Services, hospital: Hospital
+) -> None:
+    dlt_pipelines.sync()
+    owner = {study.id: study.organization_id for study in hospital.studies}
+    home = {series.id: owner[series.study_id] for series in hospital.series}
+    image = hospital.images[0]
+    elsewhere = next(s for s, organization in home.items() if organization != home[image.series_id])
+    with services.source() as source:
+        source.execute(
+            "UPDATE pacs_images SET series_id = %s, updated_at = now() WHERE id = %s",
+            (elsewhere, image.id),
+        )
+    dlt_pipelines.sync()
+    assert dlt_pipelines.validate().success
+    assert same(services)
+    with services.warehouse() as warehouse:
+        assert warehouse.execute("SELECT count(*) FROM ops.deletions").fetchone() == (0,)
+
+
 def test_everything_that_was_lost_comes_back(services: Services, hospital: Hospital) -> None:
     dlt_pipelines.sync()
     with services.warehouse() as warehouse:
