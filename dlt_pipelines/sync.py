@@ -216,9 +216,8 @@ class _Run:
             notes=tuple(self._notes),
             seconds=time.monotonic() - self._started,
         )
-        ledger.beat(
-            self._connection, self._id, summary.rows_read, is_idle=summary.is_idle and not new
-        )
+        is_idle = summary.is_idle and not new and not self._failures
+        ledger.beat(self._connection, self._id, summary.rows_read, is_idle=is_idle)
         if not summary.is_idle:
             ledger.prune(self._connection, self._settings.retention_days)
         if self._failures:
