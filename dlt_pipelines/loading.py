@@ -14,10 +14,10 @@ from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_pipelines.destination import HEADER, streaming_postgres
-from dlt_pipelines.source import Snapshot
+from dlt_pipelines.source import CONFLICT_WITH_RECOVERY, Snapshot
 from dlt_pipelines.staging import MERGE_SCHEMA, SCHEMA
 from dlt_pipelines.streams import Stream, Streams
-from eden.errors import SyncFailed
+from eden.errors import SourceConflict, SyncFailed
 from eden.settings import DestinationDatabase
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,8 @@ def load(
     except (PipelineStepFailed, ConfigurationException) as error:
         # A database's message can quote the values that it refused.
         logger.error("the load into %s failed: %s", warehouse.label, type(error).__name__)  # noqa: TRY400
-        raise SyncFailed(f"{warehouse.label}: {_failure(error)}") from None
+        kind = SourceConflict if _state(_cause(error)) == CONFLICT_WITH_RECOVERY else SyncFailed
+        raise kind(f"{warehouse.label}: {_failure(error)}") from None
     finally:
         open_streams.close()
 
@@ -140,8 +141,17 @@ def _be_quiet() -> None:
 
 def _failure(error: BaseException) -> str:
     """The innermost reason, without the values that it may quote."""
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    cause = _cause(error)
+    state = _state(cause)
     return type(cause).__name__ + (f" (SQLSTATE {state})" if state else "")
+
+
+def _cause(error: BaseException) -> BaseException:
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
+
+
+def _state(error: BaseException) -> str | None:
+    state: str | None = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return state

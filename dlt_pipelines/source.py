@@ -26,6 +26,9 @@ STATEMENT_TIMEOUT_MINUTES = 60
 
 PAGE_ROWS = 10_000
 
+CONFLICT_WITH_RECOVERY = "40001"
+"""SQLSTATE with which a standby ends a query that its replay can't wait for."""
+
 NOBODY = UUID(int=0)
 """Stands for the owner of tables that belong to nobody."""
 

@@ -11,12 +11,12 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -24,11 +24,11 @@ import psycopg
 from dlt_pipelines import ledger, moves, staging
 from dlt_pipelines.ledger import Connection, TableOutcome, Total, Watermark
 from dlt_pipelines.organizations import SourceOrganization, register
-from dlt_pipelines.source import NOBODY, Snapshot, snapshot
+from dlt_pipelines.source import CONFLICT_WITH_RECOVERY, NOBODY, Snapshot, snapshot
 from dlt_pipelines.streams import Stream, parts_of
 from dlt_pipelines.tables import TABLES, TableSpec, needed_columns
 from eden import progress, schema
-from eden.errors import SourceMismatch, SyncFailed, UnknownOrganization
+from eden.errors import SourceConflict, SourceMismatch, SyncFailed, UnknownOrganization
 from eden.lock import warehouse_lock
 from eden.settings import DestinationDatabase, Machine, SourceDatabase, Sync, load
 
@@ -36,6 +36,10 @@ logger = logging.getLogger(__name__)
 
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 """The watermark of a table that has no row yet."""
+
+CONFLICT_RETRIES = 3
+
+Result = TypeVar("Result")
 
 READERS = 2
 """Parts of a large table that are read at once, when an organization is read as a whole."""
@@ -129,8 +133,26 @@ def sync(
         UnknownOrganization: no organization has this slug or id.
         SyncFailed: a table or a connection failed; the next run reads the same rows again.
     """
-    with open_run("sync") as place:
-        return _Run(place).run(organizations, tables)
+
+    def once() -> SyncSummary:
+        with open_run("sync") as place:
+            return _Run(place).run(organizations, tables)
+
+    return despite_conflicts(once)
+
+
+def despite_conflicts(run: Callable[[], Result]) -> Result:
+    """Run again where a standby as the source has cancelled it, a few times.
+
+    Raises:
+        SourceConflict: it was cancelled every time.
+    """
+    for _ in range(CONFLICT_RETRIES):
+        try:
+            return run()
+        except SourceConflict as error:
+            logger.warning("%s; reading again", error)
+    return run()
 
 
 def sync_organizations() -> SyncSummary:
@@ -169,7 +191,8 @@ def open_run(name: str) -> Iterator[Place]:
             yield Place(view, connection, warehouse, folder)
     except psycopg.Error as error:
         reason = f"{type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})"
-        raise SyncFailed(f"{source.label} to {warehouse.label}: {reason}") from None
+        kind = SourceConflict if error.sqlstate == CONFLICT_WITH_RECOVERY else SyncFailed
+        raise kind(f"{source.label} to {warehouse.label}: {reason}") from None
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from dlt_pipelines import ledger, moves, staging
 from dlt_pipelines.organizations import register
 from dlt_pipelines.source import CHECKSUM, NOBODY, from_clause, owner_of
 from dlt_pipelines.streams import Stream
-from dlt_pipelines.sync import Place, choose, open_run, shared_columns
+from dlt_pipelines.sync import Place, choose, despite_conflicts, open_run, shared_columns
 from dlt_pipelines.tables import TABLES, TableSpec
 from eden import progress
 from eden.errors import SourceMismatch
@@ -97,8 +97,13 @@ def validate(
     Raises:
         EdenError: as :func:`dlt_pipelines.sync` does.
     """
-    with open_run("validate") as place:
-        return _Validation(place, allow_mass_delete=allow_mass_delete).run(organizations, tables)
+
+    def once() -> ValidationSummary:
+        with open_run("validate") as place:
+            validation = _Validation(place, allow_mass_delete=allow_mass_delete)
+            return validation.run(organizations, tables)
+
+    return despite_conflicts(once)
 
 
 @dataclass(slots=True)

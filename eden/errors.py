@@ -55,6 +55,12 @@ class SyncFailed(EdenError):
     code = "SYNC_FAILED"
 
 
+class SourceConflict(SyncFailed):
+    """A standby ended our queries in favour of its replay; what was read is read again."""
+
+    code = "SOURCE_CONFLICT"
+
+
 class BuildFailed(EdenError):
     """dbt could not build, or a test failed; the marts are old or partly newer."""
 

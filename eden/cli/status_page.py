@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,8 @@ class OrganizationStatus:
     rows_written: int
     rows_deleted: int
     """Within the retention of the history."""
+    failing_tables: tuple[str, ...] = ()
+    """Tables that could not be loaded last, for this organization as for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,13 @@ def read_status() -> Status:
     with postgres.connect(warehouse, application_name="vlm-eden-dataset-etl status") as connection:
         connection.read_only = True
         try:
+            failures = _failures(connection)
             return Status(
                 last_sync=_moment(connection, "SELECT max(finished_at) FROM ops.sync_heartbeats"),
                 last_build=_moment(connection, "SELECT max(finished_at) FROM ops.builds"),
                 build_is_due=_build_is_due(connection),
-                organizations=_organizations(connection),
-                failures=_failures(connection),
+                organizations=_organizations(connection, failures),
+                failures=failures,
                 exports=_exports(connection),
             )
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
@@ -91,15 +94,15 @@ def show(console: Console, status: Status) -> None:
     if status.build_is_due:
         output.say("A build is due.")
     organizations = output.table(
-        "Organizations", "organization", "newest row", "last change", "rows read", "rows written"
+        "Organizations", "organization", "newest row", "last change", "rows written", "failures"
     )
     for row in status.organizations:
         organizations.add_row(
             row.slug + (" (forgotten)" if row.is_forgotten else ""),
             _ago(row.newest_row),
             _ago(row.last_change),
-            f"{row.rows_read:,}",
             f"{row.rows_written:,}",
+            str(len(row.failing_tables)),
         )
     console.print(organizations)
     if status.failures:
@@ -127,7 +130,9 @@ def _build_is_due(connection: Connection) -> bool:
     return bool(row and row[0])
 
 
-def _organizations(connection: Connection) -> tuple[OrganizationStatus, ...]:
+def _organizations(
+    connection: Connection, failures: tuple[Failure, ...]
+) -> tuple[OrganizationStatus, ...]:
     rows = connection.execute(
         """
         SELECT
@@ -151,7 +156,8 @@ def _organizations(connection: Connection) -> tuple[OrganizationStatus, ...]:
         ORDER BY organization.slug
         """
     )
-    return tuple(OrganizationStatus(*row) for row in rows)
+    failing = tuple(failure.table for failure in failures)
+    return tuple(replace(OrganizationStatus(*row), failing_tables=failing) for row in rows)
 
 
 def _failures(connection: Connection) -> tuple[Failure, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
 
 import dlt_pipelines
+from dlt_pipelines.source import Snapshot
 from eden.demo.hospital import Hospital
 from eden.errors import LockHeld, SourceMismatch, SyncFailed, UnknownOrganization, UsageError
 from eden.lock import warehouse_lock
@@ -164,6 +166,23 @@ def test_a_second_run_waits_for_the_lock_then_names_its_holder(
         pytest.raises(LockHeld, match="vlm-eden-dataset-etl somebody"),
     ):
         dlt_pipelines.sync()
+
+
+def test_a_run_that_a_standby_cancels_reads_again(
+    services: Services, hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A standby that cancels at the right moment can't be had at will: its error can.
+    cancellations = iter(range(2))
+    ask = Snapshot.newest
+
+    def newest(self: Snapshot, *arguments: Any) -> Any:
+        if next(cancellations, None) is not None:
+            raise psycopg.errors.SerializationFailure("due to conflict with recovery")
+        return ask(self, *arguments)
+
+    monkeypatch.setattr(Snapshot, "newest", newest)
+    assert not dlt_pipelines.sync().is_idle
+    assert same(services)
 
 
 def test_organizations_are_found_by_slug_and_id_that_agree(

@@ -9,6 +9,7 @@ import pytest
 import dlt_pipelines
 from dlt_pipelines import tables
 from dlt_pipelines.tables import TABLES, Parent, TableSpec
+from eden.cli.status_page import read_status
 from eden.demo.hospital import Hospital
 from eden.errors import SyncFailed
 from tests.conftest import Services
@@ -89,11 +90,15 @@ def test_a_changed_type_stops_the_table_and_those_that_hang_from_it_only(
         message = str(caught.value)
         assert "pacs_series: series_number is bigint, was integer" in message
         assert "pacs_images hangs from pacs_series" in message
+        status = read_status()
+        assert [f.table for f in status.failures] == ["pacs_images", "pacs_series"]
+        assert all(o.failing_tables for o in status.organizations)
         assert differing_tables(source, warehouse) == ["pacs_series", "pacs_images"]
         # Nothing is lost: once the type is back, everything arrives.
         source.execute("ALTER TABLE pacs_series ALTER COLUMN series_number TYPE integer")
         dlt_pipelines.sync()
         assert differing_tables(source, warehouse) == []
+        assert read_status().failures == ()
 
 
 def test_a_missing_table_stops_itself_and_what_hangs_from_it(
