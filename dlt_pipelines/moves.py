@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from dlt_pipelines.tables import TABLES, TableSpec, parents_of
+from dlt_pipelines.tables import TABLES, TableSpec, children_of, parents_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -83,16 +83,14 @@ def _find(warehouse: Connection, table: TableSpec) -> bool:
 
 
 def _move(warehouse: Connection, table: TableSpec) -> int:
-    for child in TABLES:
-        if child.parent is not None and child.parent.table == table.name:
-            _move_children(warehouse, child, "moved")
-    return _delete(
-        warehouse,
+    for child in children_of(table):
+        _move_children(warehouse, child, "moved")
+    return warehouse.execute(
         sql.SQL(
             "DELETE FROM {} AS old USING moved WHERE old.organization_id = moved.from_id "
             "AND old.id = moved.id"
-        ).format(sql.Identifier("staging", table.name)),
-    )
+        ).format(sql.Identifier("staging", table.name))
+    ).rowcount
 
 
 def _move_children(warehouse: Connection, table: TableSpec, parents: str) -> None:
@@ -116,9 +114,8 @@ def _move_children(warehouse: Connection, table: TableSpec, parents: str) -> Non
             column=sql.Identifier(table.parent.column),
         )
     )
-    for child in TABLES:
-        if child.parent is not None and child.parent.table == table.name:
-            _move_children(warehouse, child, own)
+    for child in children_of(table):
+        _move_children(warehouse, child, own)
     names = {"own": sql.Identifier(own), "table": sql.Identifier("staging", table.name)}
     # A child that was loaded in this run is in its new place already.
     warehouse.execute(
@@ -140,7 +137,3 @@ def _move_children(warehouse: Connection, table: TableSpec, parents: str) -> Non
             """
         ).format(**names)
     )
-
-
-def _delete(warehouse: Connection, statement: sql.Composed) -> int:
-    return warehouse.execute(statement).rowcount

@@ -26,7 +26,7 @@ from dlt_pipelines.ledger import Connection, TableOutcome, Total, Watermark
 from dlt_pipelines.organizations import SourceOrganization, register
 from dlt_pipelines.source import CONFLICT_WITH_RECOVERY, NOBODY, Snapshot, snapshot
 from dlt_pipelines.streams import Stream, parts_of
-from dlt_pipelines.tables import TABLES, TableSpec, needed_columns
+from dlt_pipelines.tables import TABLES, TableSpec, children_of, needed_columns
 from eden import progress, schema
 from eden.errors import SourceConflict, SourceMismatch, SyncFailed, UnknownOrganization
 from eden.lock import warehouse_lock
@@ -343,7 +343,7 @@ class _Run:
             return None
         filled = staging.filled(self._connection, table, whole)
         empty = [owner for owner in whole if owner not in filled] if table.owned else []
-        if any(spec.parent is not None and spec.parent.table == table.name for spec in TABLES):
+        if children_of(table):
             merged = {owner: moment for owner, moment in since.items() if owner not in set(empty)}
             self._new[table.name] = self._find_new(table, merged, hanging)
         return _Reading(

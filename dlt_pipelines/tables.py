@@ -59,6 +59,11 @@ def parents_of(table: TableSpec) -> list[tuple[TableSpec, Parent]]:
     return chain
 
 
+def children_of(table: TableSpec) -> list[TableSpec]:
+    """The tables whose rows belong to an organization through this one's."""
+    return [spec for spec in TABLES if spec.parent is not None and spec.parent.table == table.name]
+
+
 def needed_columns(table: TableSpec) -> list[tuple[TableSpec, set[str]]]:
     """The columns without which a table can't be read, its own and those of its parents."""
     by_name = {spec.name: spec for spec in TABLES}
