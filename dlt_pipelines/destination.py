@@ -22,7 +22,7 @@ from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 from dlt_pipelines import moves
 from dlt_pipelines.staging import MERGE_SCHEMA, SCHEMA
 from dlt_pipelines.streams import BLOCK_BYTES, Streams
-from dlt_pipelines.tables import TABLES
+from dlt_pipelines.tables import TABLES, noted_as
 
 if TYPE_CHECKING:
     from dlt.common.destination.client import FollowupJobRequest, LoadJob
@@ -54,6 +54,12 @@ class StreamJob(PostgresCsvCopyJob):
             client.begin_transaction(),
             client.native_connection.cursor() as cursor,
         ):
+            if stream.into == "target" and noted_as(stream.table):
+                cursor.execute(
+                    "INSERT INTO ops.changed_studies (organization_id)"
+                    " SELECT unnest(%s::text[]::uuid[])",
+                    ([str(organization_id) for organization_id in stream.since],),
+                )
             cursor.copy_expert(statement, source, size=BLOCK_BYTES)
 
 
@@ -83,6 +89,9 @@ class CountingUpsertJob(SqlMergeFollowupJob):
         keys = [escape(key) for key, hints in table["columns"].items() if hints.get("primary_key")]
         values = [column for column in columns if column not in keys]
         owner = escape("organization_id") if "organization_id" in table["columns"] else "NULL::uuid"
+        spec = next((spec for spec in TABLES if spec.name == name), None)
+        noted = spec and noted_as(spec)
+        belongs_to = escape(noted[1]) if noted else "NULL::uuid"
         listed = ", ".join(columns)
         assignments = ", ".join(f"{column} = EXCLUDED.{column}" for column in values)
         old = ", ".join(f"old.{column}" for column in values)
@@ -94,11 +103,12 @@ class CountingUpsertJob(SqlMergeFollowupJob):
             f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {assignments}"
             # As stored: some types have no "=", and by jsonb's 1.5 is 1.50.
             f" WHERE ROW({old})::record *<> ROW({new})::record"
-            f" RETURNING {owner} AS organization_id)"
+            f" RETURNING {owner} AS organization_id, {belongs_to} AS belongs_to)"
+            f"{_note_changed_studies(noted[0]) if noted else ''}"
             " INSERT INTO ops.sync_written (table_name, organization_id, rows)"
             f" SELECT {literal(name)}, organization_id, count(*) FROM written GROUP BY 2"
         ]
-        if any(moves.movable(spec) for spec in TABLES if spec.name == name):
+        if spec and moves.movable(spec):
             statements = [
                 # A handful of rows against hundreds of partitions: look each up by its key.
                 "SET LOCAL enable_hashjoin = off",
@@ -110,6 +120,14 @@ class CountingUpsertJob(SqlMergeFollowupJob):
                 *statements,
             ]
         return statements
+
+
+def _note_changed_studies(column: str) -> str:
+    """For the marts: triggers note what was updated, and can't tell what was inserted."""
+    return (
+        f", noted AS (INSERT INTO ops.changed_studies (organization_id, {column})"
+        " SELECT DISTINCT organization_id, belongs_to FROM written WHERE belongs_to IS NOT NULL)"
+    )
 
 
 class StreamingClient(PostgresClient):

@@ -47,6 +47,8 @@ TABLES: tuple[TableSpec, ...] = (
 )
 
 ORGANIZATIONS = TABLES[0]
+STUDIES = "pacs_studies"
+SERIES = "pacs_series"
 
 
 def parents_of(table: TableSpec) -> list[tuple[TableSpec, Parent]]:
@@ -62,6 +64,20 @@ def parents_of(table: TableSpec) -> list[tuple[TableSpec, Parent]]:
 def children_of(table: TableSpec) -> list[TableSpec]:
     """The tables whose rows belong to an organization through this one's."""
     return [spec for spec in TABLES if spec.parent is not None and spec.parent.table == table.name]
+
+
+def noted_as(table: TableSpec) -> tuple[str, str] | None:
+    """How a changed row is noted in ``ops.changed_studies``: its column there, and the row's own.
+
+    None for a table whose rows do not belong to a study. A row two steps away is noted by the
+    series that it names.
+    """
+    if table.name == STUDIES:
+        return "study_id", "id"
+    if table.parent is None:
+        return None
+    column = {STUDIES: "study_id", SERIES: "series_id"}.get(table.parent.table)
+    return (column, table.parent.column) if column else None
 
 
 def needed_columns(table: TableSpec) -> list[tuple[TableSpec, set[str]]]:

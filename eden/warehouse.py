@@ -31,7 +31,10 @@ class BuildSummary:
 
 
 def build() -> BuildSummary:
-    """Build seeds and models if a load, a deletion, a seed or a model is newer than the last build.
+    """Build the marts if a load, a deletion, a seed or a model is newer than the last build.
+
+    What changed in the data is rebuilt study by study. After a change of the project (a model, a
+    macro, a seed) everything is built anew, reference data included.
 
     Raises:
         BuildFailed: names the models; the next build starts again from the same changes.
@@ -41,10 +44,13 @@ def build() -> BuildSummary:
     with warehouse_lock(warehouse, "build") as connection:
         schema.migrate(connection)
         changes, project = _newest_change(connection), _project_hash()
-        if (changes, project) == _last_build(connection):
+        last = _last_build(connection)
+        if (changes, project) == last:
             return BuildSummary(built=False)
         started_at, started = datetime.now(UTC), time.monotonic()
-        summary = run_dbt(["build", "--selector", "tick"], warehouse)
+        is_same_project = last is not None and last[1] == project
+        command = ["run"] if is_same_project else ["build", "--full-refresh"]
+        summary = run_dbt([*command, "--selector", "tick"], warehouse)
         connection.execute(
             "INSERT INTO ops.builds (changes_seen, project_hash, started_at) VALUES (%s, %s, %s)",
             (changes, project, started_at),

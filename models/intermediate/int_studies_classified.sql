@@ -3,40 +3,15 @@ with studies as (
 ),
 
 modalities as (
-    select * from {{ ref('stg_pacs__modalities') }}
+    select * from {{ ref('dim_modalities') }}
 ),
 
 body_parts as (
-    select * from {{ ref('stg_pacs__body_parts') }}
+    select * from {{ ref('int_body_parts_classified') }}
 ),
 
-chest_terms as (
-    select {{ fold_text('btrim(term)') }} as folded_term
-    from {{ ref('chest_terms') }}
-),
-
--- Always one row. Its array is NULL where there are no terms, and then nothing is a chest study.
 chest as (
-    -- A term is text and not a pattern: its %, _ and \ stand for themselves.
-    select array_agg('%' || regexp_replace(folded_term, '([\\%_])', '\\\1', 'g') || '%') as patterns
-    from chest_terms
-    -- An empty term would be found in everything.
-    where folded_term <> ''
-),
-
-body_parts_classified as (
-    select
-        body_parts.body_part_id,
-        body_parts.body_part_identifier,
-        body_parts.body_part_name,
-        -- One by one: joined together, the end of one and the start of the other could make a term.
-        coalesce(
-            {{ fold_text('body_parts.body_part_name') }} like any(chest.patterns)
-            or {{ fold_text('body_parts.body_part_identifier') }} like any(chest.patterns),
-            false
-        ) as is_chest
-    from body_parts
-    cross join chest
+    {{ chest_patterns(ref('chest_terms')) }}
 ),
 
 final as (
@@ -57,8 +32,8 @@ final as (
         studies.dicom_description,
         studies.study_status,
         modalities.modality_code,
-        body_parts_classified.body_part_identifier,
-        body_parts_classified.body_part_name,
+        body_parts.body_part_identifier,
+        body_parts.body_part_name,
 
         -- timestamps
         studies.performed_at,
@@ -67,7 +42,7 @@ final as (
 
         -- decided here
         coalesce(
-            body_parts_classified.is_chest
+            body_parts.is_chest
             or {{ fold_text('studies.dicom_description') }} like any(chest.patterns),
             false
         ) as is_chest,
@@ -77,7 +52,7 @@ final as (
     cross join chest
     -- By id alone: a study that moved to another organization keeps the machine that made it.
     left join modalities on studies.modality_id = modalities.modality_id
-    left join body_parts_classified on studies.body_part_id = body_parts_classified.body_part_id
+    left join body_parts on studies.body_part_id = body_parts.body_part_id
 )
 
 select * from final

@@ -1,3 +1,5 @@
+{{ config(unique_key='facility_id') }}
+
 with facilities as (
     select * from {{ ref('stg_pacs__facilities') }}
 ),

@@ -1,3 +1,5 @@
+{{ config(unique_key='modality_id', meta={'told': 'modality_code'}) }}
+
 with modalities as (
     select * from {{ ref('stg_pacs__modalities') }}
 ),

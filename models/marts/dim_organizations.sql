@@ -1,3 +1,5 @@
+{{ config(unique_key='organization_id', meta={'told': 'is_demo'}) }}
+
 with organizations as (
     select * from {{ ref('stg_pacs__organizations') }}
 ),

@@ -1,3 +1,5 @@
+{{ config(unique_key='practitioner_id') }}
+
 with practitioners as (
     select * from {{ ref('stg_pacs__practitioners') }}
 ),

@@ -1,3 +1,5 @@
+{{ config(unique_key='technician_id') }}
+
 with technicians as (
     select * from {{ ref('stg_pacs__technicians') }}
 ),

@@ -1,9 +1,10 @@
-with reports as (
-    select * from {{ ref('int_reports_signed') }}
-),
+{{ config(
+    unique_key='practitioner_id',
+    meta={'told': 'case when is_selected then doctor_rank end'},
+) }}
 
-studies as (
-    select * from {{ ref('fact_studies') }}
+with signers as (
+    select * from {{ ref('int_study_signers') }}
 ),
 
 organizations as (
@@ -14,34 +15,22 @@ modality_codes as (
     select * from {{ ref('modality_codes') }}
 ),
 
--- Migrated studies are among them: who signed them signed them, whatever system they came from.
-counted_studies as (
+totals as (
+    -- Migrated studies are among them: who signed them signed them, whatever system they came from.
     select
-        studies.study_id,
-        studies.organization_id
-    from studies
-    inner join organizations on studies.organization_id = organizations.organization_id
-    inner join modality_codes on studies.modality_code = modality_codes.code
+        signers.practitioner_id,
+        count(*) as total_signed_chest_studies
+    from signers
+    inner join organizations on signers.organization_id = organizations.organization_id
+    inner join modality_codes on signers.modality_code = modality_codes.code
     where
-        studies.is_chest
+        signers.is_chest
         and not organizations.is_demo
         and modality_codes.counts_for_rank
+    group by signers.practitioner_id
 ),
 
-totals as (
-    select
-        reports.practitioner_id,
-        -- A study counts once for each of its signers, however many reports they signed on it.
-        count(distinct reports.study_id) as total_signed_chest_studies
-    from reports
-    inner join counted_studies
-        on
-            reports.study_id = counted_studies.study_id
-            and reports.organization_id = counted_studies.organization_id
-    group by reports.practitioner_id
-),
-
-final as (
+ranked as (
     select
         practitioner_id,
         total_signed_chest_studies,
@@ -49,6 +38,15 @@ final as (
         row_number() over (order by total_signed_chest_studies desc, practitioner_id asc)::integer
             as doctor_rank
     from totals
+),
+
+final as (
+    select
+        practitioner_id,
+        total_signed_chest_studies,
+        doctor_rank,
+        doctor_rank between {{ var('first_rank') }} and {{ var('last_rank') }} as is_selected
+    from ranked
 )
 
 select * from final

@@ -1,14 +1,16 @@
 {{ config(
+    incremental_strategy='stale_studies',
     indexes=[{'columns': ['study_id']}],
-    post_hook='analyze {{ this }}',
+    pre_hook="{{ take_stale_studies(studies=ref('study_eligibility')) }}",
+    post_hook='{{ analyze_when_new() }}',
 ) }}
 
 with eligibility as (
-    select * from {{ ref('study_eligibility') }}
+    select * from {{ only_stale(ref('study_eligibility')) }}
 ),
 
 images as (
-    select * from {{ ref('int_images_kept') }}
+    select * from {{ only_stale(ref('int_images_kept')) }}
 ),
 
 final as (

@@ -1,30 +1,35 @@
 {{ config(
+    incremental_strategy='stale_studies',
     indexes=[{'columns': ['study_id']}],
-    post_hook='analyze {{ this }}',
+    pre_hook="{{ take_stale_studies(
+        studies=ref('study_eligibility'),
+        references=[(ref('doctor_rank'), ref('int_study_signers'), 'practitioner_id')],
+    ) }}",
+    post_hook='{{ analyze_when_new() }}',
 ) }}
 
 with eligibility as (
-    select * from {{ ref('study_eligibility') }}
-),
-
-selected_reports as (
-    select * from {{ ref('int_reports_selected') }}
+    select * from {{ only_stale(ref('study_eligibility')) }}
 ),
 
 reports as (
-    select * from {{ ref('int_reports_signed') }}
+    select * from {{ only_stale(ref('int_reports_signed')) }}
+),
+
+doctors as (
+    select * from {{ ref('doctor_rank') }}
 ),
 
 final as (
     select
         -- ids
-        selected_reports.report_id,
-        selected_reports.study_id,
-        selected_reports.organization_id,
-        selected_reports.practitioner_id,
+        reports.report_id,
+        reports.study_id,
+        reports.organization_id,
+        reports.practitioner_id,
 
         -- numbers
-        selected_reports.doctor_rank,
+        doctors.doctor_rank,
 
         -- text
         reports.content,
@@ -32,16 +37,15 @@ final as (
         -- timestamps
         reports.signed_at,
         reports.updated_at
-    from selected_reports
-    inner join reports
-        on
-            selected_reports.report_id = reports.report_id
-            and selected_reports.organization_id = reports.organization_id
+    from reports
+    inner join doctors on reports.practitioner_id = doctors.practitioner_id
     inner join eligibility
         on
-            selected_reports.study_id = eligibility.study_id
-            and selected_reports.organization_id = eligibility.organization_id
-    where eligibility.is_eligible
+            reports.study_id = eligibility.study_id
+            and reports.organization_id = eligibility.organization_id
+    where
+        doctors.is_selected
+        and eligibility.is_eligible
 )
 
 select * from final

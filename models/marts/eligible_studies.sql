@@ -1,19 +1,24 @@
-{{ config(indexes=[{'columns': ['organization_id']}]) }}
+{{ config(
+    incremental_strategy='stale_studies',
+    indexes=[{'columns': ['organization_id']}],
+    pre_hook="{{ take_stale_studies(studies=ref('study_eligibility')) }}",
+    post_hook='{{ analyze_when_new() }}',
+) }}
 
 with eligibility as (
-    select * from {{ ref('study_eligibility') }}
+    select * from {{ only_stale(ref('study_eligibility')) }}
 ),
 
 studies as (
-    select * from {{ ref('fact_studies') }}
+    select * from {{ only_stale(ref('fact_studies')) }}
 ),
 
 reports as (
-    select * from {{ ref('eligible_reports') }}
+    select * from {{ only_stale(ref('eligible_reports')) }}
 ),
 
 images as (
-    select * from {{ ref('eligible_images') }}
+    select * from {{ only_stale(ref('eligible_images')) }}
 ),
 
 -- The fingerprint is taken over JSON: arrays tell neighbours apart, and NULL from ''. Everything in

@@ -1,24 +1,32 @@
-{#- Rebuilt whole, like every model below it, so exact by construction. To become incremental. -#}
 {{ config(
-    materialized='table',
+    incremental_strategy='stale_studies',
     indexes=[{'columns': ['organization_id']}],
-    post_hook='analyze {{ this }}',
+    pre_hook="{{ take_stale_studies(
+        studies=ref('stg_pacs__studies'),
+        changes=ref('int_studies_changed'),
+        references=[
+            (ref('dim_modalities'), this, 'modality_id'),
+            (ref('int_body_parts_classified'), this, 'body_part_id'),
+        ],
+        seeds=[ref('chest_terms')],
+    ) }}",
+    post_hook='{{ analyze_when_new() }}',
 ) }}
 
 with studies as (
-    select * from {{ ref('int_studies_classified') }}
+    select * from {{ only_stale(ref('int_studies_classified')) }}
 ),
 
 series as (
-    select * from {{ ref('stg_pacs__series') }}
+    select * from {{ only_stale(ref('stg_pacs__series')) }}
 ),
 
 images as (
-    select * from {{ ref('int_images_kept') }}
+    select * from {{ only_stale(ref('int_images_kept')) }}
 ),
 
 reports as (
-    select * from {{ ref('int_reports_signed') }}
+    select * from {{ only_stale(ref('int_reports_signed')) }}
 ),
 
 series_per_study as (
