@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SQL := models macros tests/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit bench-replication faults check format lock clean
+.PHONY: help install demo test unit bench-replication bench-warehouse faults check format lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ unit: install ## The tests that need no service
 
 bench-replication: install ## Replication against its targets, about 15 minutes (ARGS=--quick: 2)
 	$(BIN)/python -m benchmarks.replication $(ARGS)
+
+bench-warehouse: install ## The marts against their targets, about 30 minutes (ARGS=--quick: 2)
+	$(BIN)/python -m benchmarks.warehouse $(ARGS)
 
 faults: install ## The fault tests for longer (ROUNDS=20)
 	EDEN_FAULT_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/faults -s
