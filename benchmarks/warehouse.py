@@ -57,7 +57,8 @@ DETAILS = (
     """
     INSERT INTO pacs_reports
     SELECT pg_temp.key('report', r), pg_temp.key('study', r),
-        pg_temp.key('practitioner', floor(power(r * 7919 % 1000 / 1000.0, 3) * {doctors})::bigint),
+        pg_temp.key('practitioner',
+            floor(power(r::bigint * 7919 % 1000 / 1000.0, 3) * {doctors})::bigint),
         CASE WHEN r % 10 > 0 THEN 'SIGNED' ELSE 'DRAFT' END, true, false,
         repeat('Sin hallazgos patológicos. ', 20) || r, study.updated_at, study.updated_at,
         study.updated_at

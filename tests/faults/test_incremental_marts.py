@@ -243,8 +243,23 @@ def change_image(world: World) -> None:
     world.update("pacs_images", image, **change)
 
 
-def delete_something(world: World) -> None:
-    table = world.dice.choice(["pacs_studies", "pacs_series", "pacs_images", "pacs_reports"])
+def delete_study(world: World) -> None:
+    delete(world, "pacs_studies")
+
+
+def delete_series(world: World) -> None:
+    delete(world, "pacs_series")
+
+
+def delete_image(world: World) -> None:
+    delete(world, "pacs_images")
+
+
+def delete_report(world: World) -> None:
+    delete(world, "pacs_reports")
+
+
+def delete(world: World, table: str) -> None:
     row = world.pick(table)
     if row:
         world.source.execute(f"DELETE FROM {table} WHERE id = '{row}'")
@@ -315,7 +330,10 @@ CHANGES: tuple[Callable[[World], None], ...] = (
     change_report,
     change_series,
     change_image,
-    delete_something,
+    delete_study,
+    delete_series,
+    delete_image,
+    delete_report,
     rename_body_part,
     change_machine,
     change_organization,
@@ -324,7 +342,7 @@ CHANGES: tuple[Callable[[World], None], ...] = (
     change_modality_codes,
 )
 STEPS = st.one_of(
-    st.lists(st.sampled_from(CHANGES), min_size=1, max_size=6),
+    st.lists(st.sampled_from(CHANGES), min_size=5, max_size=20),
     st.sampled_from([[sync], [sync], [validate], [build_partly], [sync, build], [validate, build]]),
 )
 
