@@ -4,7 +4,13 @@
     indexes=[{'columns': ['study_id']}, {'columns': ['practitioner_id']}],
     pre_hook=[
         '{{ tell_when_new() }}',
-        "{{ take_stale_studies(studies=ref('fact_studies')) }}",
+        "{{ take_stale_studies(
+            studies=ref('fact_studies'),
+            reads=[
+                ref('fact_studies'),
+                ref('int_reports_signed'),
+            ],
+        ) }}",
     ],
     post_hook='{{ analyze_when_new() }}',
 ) }}

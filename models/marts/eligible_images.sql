@@ -1,7 +1,14 @@
 {{ config(
     incremental_strategy='stale_studies',
     indexes=[{'columns': ['study_id']}],
-    pre_hook="{{ take_stale_studies(studies=ref('study_eligibility')) }}",
+    pre_hook="{{ take_stale_studies(
+        studies=ref('study_eligibility'),
+        reads=[
+            ref('study_eligibility'),
+            ref('stg_pacs__series'),
+        ],
+        reads_through=[(ref('int_images_kept'), ref('stg_pacs__series'), 'series_id')],
+    ) }}",
     post_hook='{{ analyze_when_new() }}',
 ) }}
 

@@ -3,6 +3,10 @@
     indexes=[{'columns': ['study_id']}],
     pre_hook="{{ take_stale_studies(
         studies=ref('study_eligibility'),
+        reads=[
+            ref('study_eligibility'),
+            ref('int_reports_signed'),
+        ],
         references=[(ref('doctor_rank'), ref('int_study_signers'), 'practitioner_id')],
     ) }}",
     post_hook='{{ analyze_when_new() }}',

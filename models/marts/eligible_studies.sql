@@ -1,7 +1,15 @@
 {{ config(
     incremental_strategy='stale_studies',
     indexes=[{'columns': ['organization_id']}],
-    pre_hook="{{ take_stale_studies(studies=ref('study_eligibility')) }}",
+    pre_hook="{{ take_stale_studies(
+        studies=ref('study_eligibility'),
+        reads=[
+            ref('study_eligibility'),
+            ref('fact_studies'),
+            ref('eligible_reports'),
+            ref('eligible_images'),
+        ],
+    ) }}",
     post_hook='{{ analyze_when_new() }}',
 ) }}
 

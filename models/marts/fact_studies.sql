@@ -3,6 +3,12 @@
     indexes=[{'columns': ['organization_id']}],
     pre_hook="{{ take_stale_studies(
         studies=ref('stg_pacs__studies'),
+        reads=[
+            ref('int_studies_classified'),
+            ref('stg_pacs__series'),
+            ref('int_reports_signed'),
+        ],
+        reads_through=[(ref('int_images_kept'), ref('stg_pacs__series'), 'series_id')],
         changes=ref('int_studies_changed'),
         references=[
             (ref('dim_modalities'), this, 'modality_id'),

@@ -2,6 +2,10 @@
     incremental_strategy='stale_studies',
     pre_hook="{{ take_stale_studies(
         studies=ref('fact_studies'),
+        reads=[
+            ref('fact_studies'),
+            ref('int_study_signers'),
+        ],
         references=[
             (ref('dim_organizations'), this, 'organization_id'),
             (ref('doctor_rank'), ref('int_study_signers'), 'practitioner_id'),
