@@ -285,7 +285,7 @@ def _session(
     """Open everything, in the order in which a mistake costs least."""
     with ExitStack() as stack:
         deidentifier = deidentify.choose(export)
-        images = stack.enter_context(sources.configured(export))
+        images = stack.enter_context(sources.configured(export, store))
         bucket = Store(store, connections=export.concurrency)
         stack.callback(bucket.close)
         bucket.check_bucket()

@@ -34,11 +34,16 @@ class StudyNotEligible(EdenError):
 
 
 class SourceFailed(Exception):
-    """An image cannot be had from where its row says it is."""
+    """An image cannot be had from where its row says it is.
 
-    def __init__(self, code: Code) -> None:
+    ``may_pass`` says that the same request may well succeed in a moment: a server was busy, a
+    connection broke.
+    """
+
+    def __init__(self, code: Code, *, may_pass: bool = False) -> None:
         super().__init__(code.value)
         self.code = code
+        self.may_pass = may_pass
 
 
 class StoreFailed(Exception):

@@ -78,6 +78,15 @@ class Intake:
         self._size = 0
         self._taken = 0
 
+    def expect(self, size: int) -> None:
+        """Refuse a file by the size that its source announces, before any of it is brought.
+
+        Raises:
+            SourceFailed: with TOO_LARGE.
+        """
+        if size > self._limit:
+            raise SourceFailed(Code.TOO_LARGE)
+
     def write(self, piece: bytes) -> None:
         """Take in the next piece.
 

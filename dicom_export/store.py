@@ -33,7 +33,7 @@ class Store:
         self, settings: ObjectStore, *, connections: int = 8, attempts: int = ATTEMPTS
     ) -> None:
         self._settings = settings
-        self._client = _client(settings, connections, attempts)
+        self._client = make_client(settings, connections=connections, attempts=attempts)
         self._storage_options = _storage_options(settings)
 
     def check_bucket(self) -> None:
@@ -84,7 +84,12 @@ class Store:
         self._client.close()
 
 
-def _client(settings: ObjectStore, connections: int, attempts: int) -> S3Client:
+def make_client(settings: ObjectStore, *, connections: int, attempts: int) -> S3Client:
+    """Make a client for the server and the credentials of the settings.
+
+    Raises:
+        StoreUnavailable: the settings name no server that there can be.
+    """
     is_encrypted = (settings.endpoint_url or "https://").startswith("https://")
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,

@@ -100,7 +100,8 @@ class Export(_Group):
     dicom_roots: Words = Field(default=(), validation_alias="DICOM_ROOTS")
     dicom_s3_buckets: Words = Field(default=(), validation_alias="DICOM_S3_BUCKETS")
     dicom_http_hosts: Words = Field(default=(), validation_alias="DICOM_HTTP_HOSTS")
-    dicomweb_url: str | None = Field(default=None, validation_alias="DICOMWEB_URL")
+    # It may carry a name and a password.
+    dicomweb_url: SecretStr | None = Field(default=None, validation_alias="DICOMWEB_URL")
     dicomweb_mode: Literal["missing", "always"] = Field(
         default="missing", validation_alias="DICOMWEB_MODE"
     )

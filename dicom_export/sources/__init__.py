@@ -3,35 +3,60 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from types import TracebackType
 
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
-from dicom_export.scratch import Blob, Scratch
-from dicom_export.sources.base import ImageSource
+from dicom_export.scratch import Blob, Intake, Scratch
+from dicom_export.sources.base import NO_ADDRESS, ImageSource
+from dicom_export.sources.dicomweb import DicomWebSource
 from dicom_export.sources.local import LocalSource
-from eden.settings import Export
+from dicom_export.sources.s3 import S3Source
+from dicom_export.sources.web import WebSource
+from eden.settings import Export, ObjectStore
+
+KINDS: tuple[type[ImageSource], ...] = (LocalSource, S3Source, WebSource, DicomWebSource)
+"""Every kind of source; a new one is a class and its name here."""
 
 PLAIN_PATH = "file"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
+PAUSES_SECONDS = (0.5, 2.0)
+"""Before the second and the third try. What lasts longer is the ledger's to try again."""
+PATIENCE_SECONDS = 30.0
+"""A file whose tries have taken longer than this is not asked for again at once: its worker has
+others to bring."""
 
-def configured(settings: Export) -> Sources:
-    """Make the sources that the settings allow: the one place that knows every kind.
+
+def configured(export: Export, store: ObjectStore) -> Sources:
+    """Make the sources that the settings allow.
 
     Raises:
         ConfigurationError: a setting of a source is of no use.
     """
-    return Sources({PLAIN_PATH: LocalSource(settings.dicom_roots)})
+    by_scheme: dict[str, ImageSource] = {}
+    with ExitStack() as opened:
+        for kind in KINDS:
+            source = kind.configured(export, store)
+            if source is not None:
+                opened.callback(source.close)
+                by_scheme |= dict.fromkeys(source.schemes, source)
+        opened.pop_all()
+    return Sources(by_scheme, ignore_addresses=export.dicomweb_mode == "always")
 
 
 class Sources:
     """Fetches each image from the source of its address's scheme."""
 
-    def __init__(self, by_scheme: Mapping[str, ImageSource]) -> None:
+    def __init__(
+        self, by_scheme: Mapping[str, ImageSource], *, ignore_addresses: bool = False
+    ) -> None:
         self._by_scheme = by_scheme
+        self._ignore_addresses = ignore_addresses
 
     def fetch(self, study: EligibleStudy, image: EligibleImage, scratch: Scratch) -> Blob:
         """Bring one image.
@@ -39,12 +64,23 @@ class Sources:
         Raises:
             SourceFailed: NO_PATH, SCHEME_REFUSED, or what the source says.
         """
-        source = self._by_scheme.get(scheme_of(image.file_path))
+        source = self._source_of(image)
+        started = time.monotonic()
+        for pause in PAUSES_SECONDS:
+            try:
+                return _taken_in(source, study, image, scratch.intake())
+            except SourceFailed as failure:
+                if not failure.may_pass or time.monotonic() - started > PATIENCE_SECONDS:
+                    raise
+            time.sleep(pause)
+        return _taken_in(source, study, image, scratch.intake())
+
+    def _source_of(self, image: EligibleImage) -> ImageSource:
+        scheme = NO_ADDRESS if self._ignore_addresses else scheme_of(image.file_path)
+        source = self._by_scheme.get(scheme)
         if source is None:
-            raise SourceFailed(Code.SCHEME_REFUSED)
-        intake = scratch.intake()
-        source.fetch(study, image, intake)
-        return intake.finish()
+            raise SourceFailed(Code.SCHEME_REFUSED if scheme else Code.NO_PATH)
+        return source
 
     def __enter__(self) -> Sources:
         return self
@@ -55,17 +91,25 @@ class Sources:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for source in self._by_scheme.values():
+        for source in set(self._by_scheme.values()):
             source.close()
 
 
 def scheme_of(address: str | None) -> str:
-    """Name the scheme of an address in lower case; a plain path is 'file'.
-
-    Raises:
-        SourceFailed: NO_PATH, where there is no address.
-    """
+    """Name the scheme of an address in lower case; a plain path is 'file', none NO_ADDRESS."""
     if address is None or not address.strip():
-        raise SourceFailed(Code.NO_PATH)
+        return NO_ADDRESS
     found = _SCHEME.match(address)
     return found.group(1).lower() if found else PLAIN_PATH
+
+
+def _taken_in(
+    source: ImageSource, study: EligibleStudy, image: EligibleImage, intake: Intake
+) -> Blob:
+    try:
+        source.fetch(study, image, intake)
+    except BaseException:
+        # Half a file shall not take the room that the next try needs.
+        intake.close()
+        raise
+    return intake.finish()

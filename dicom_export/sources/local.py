@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import ClassVar, NoReturn, Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from dicom_export.codes import Code
@@ -18,6 +18,7 @@ from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
 from dicom_export.scratch import Intake
 from eden.errors import ConfigurationError
+from eden.settings import Export, ObjectStore
 
 PIECE_BYTES = 1024 * 1024
 LOCAL_HOSTS = ("", "localhost")
@@ -47,6 +48,13 @@ class LocalSource:
             that is not mounted would otherwise look like an archive without files.
     """
 
+    schemes: ClassVar[tuple[str, ...]] = ("file",)
+
+    @classmethod
+    def configured(cls, export: Export, store: ObjectStore) -> Self:  # noqa: ARG003
+        """Read from DICOM_ROOTS; without any, every path is refused."""
+        return cls(export.dicom_roots)
+
     def __init__(self, roots: tuple[str, ...]) -> None:
         self._roots: list[_Root] = []
         try:
@@ -60,14 +68,17 @@ class LocalSource:
         """Read the file that ``file_path`` names.
 
         Raises:
-            SourceFailed: PATH_REFUSED, HOST_REFUSED, SOURCE_MISSING or SOURCE_UNREACHABLE.
+            SourceFailed: PATH_REFUSED, HOST_REFUSED, TOO_LARGE, SOURCE_MISSING or
+                SOURCE_UNREACHABLE.
         """
         parts = _parts(_path_of(image.file_path or ""))
         try:
             descriptor = self._open(parts)
             try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                found = os.fstat(descriptor)
+                if not stat.S_ISREG(found.st_mode):
                     raise SourceFailed(Code.PATH_REFUSED)
+                intake.expect(found.st_size)
                 while piece := os.read(descriptor, PIECE_BYTES):
                     intake.write(piece)
             finally:

@@ -512,8 +512,8 @@ def test_a_bad_file_holds_its_study_back_but_not_the_others(
         ("file://elsewhere{archive}/{name}", "HOST_REFUSED"),
         ("{archive}/none/{name}", "SOURCE_MISSING"),
         ("{archive}/{name}/x", "SOURCE_MISSING"),
-        ("s3://bucket/{name}", "SCHEME_REFUSED"),
-        ("https://host/{name}", "SCHEME_REFUSED"),
+        ("s3://bucket/{name}", "HOST_REFUSED"),
+        ("https://host/{name}", "HOST_REFUSED"),
         ("gopher://host/{name}", "SCHEME_REFUSED"),
     ],
 )
@@ -828,7 +828,7 @@ class Worker:
 @pytest.fixture
 def worker(hospital: Hospital) -> Iterator[Worker]:
     database, bucket, export = hospital.settings()
-    with Connections(database) as connections, sources.configured(export) as images:
+    with Connections(database) as connections, sources.configured(export, bucket) as images:
         ledger = Ledger(connections, max_attempts=5, lease_seconds=60)
         store = Store(bucket)
         exporter = Exporter(images, deidentify.PassThrough(), store, ledger, Budget())
