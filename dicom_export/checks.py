@@ -10,12 +10,13 @@ import hashlib
 import logging
 import math
 import secrets
+import tempfile
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import IO, Any, BinaryIO, cast
 
 from pydicom import config
@@ -24,7 +25,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset, read_partial
 from pydicom.pixels.utils import get_expected_length
 from pydicom.tag import BaseTag
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, MPEGTransferSyntaxes
 
 from dicom_export.codes import Code
 from dicom_export.errors import describe
@@ -44,6 +45,15 @@ PREAMBLE_BYTES = 128
 UNDEFINED_LENGTH = 0xFFFFFFFF
 FILE_META_GROUP = 0x0002
 PIXEL_DATA_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+DEFERRED_BYTES = 1024**2
+"""A value larger than this, before the pixels, is passed over: nothing that is looked at is."""
+MAX_HEADER_BYTES = 32 * 1024**2
+"""Of what is read before the pixels. A radiograph has a hundredth of it."""
+MAX_FRAGMENTS = 1_000_000
+INFLATED_MEMORY_BYTES = 32 * 1024**2
+"""What is inflated beyond this goes to a nameless file on disk."""
+PIECE_BYTES = 1024**2
+
 ITEM = b"\xfe\xff\x00\xe0"
 SEQUENCE_DELIMITER = b"\xfe\xff\xdd\xe0"
 
@@ -128,10 +138,12 @@ def inspect(stream: IO[bytes], size: int, study: EligibleStudy, image: EligibleI
     """Check one file of ``size`` bytes against the row that led to it."""
     subject: Subject | None = None
     try:
-        header = _read_header(cast(BinaryIO, stream), size)
-        subject = _subject(header.dataset)
-        _check(header, study, image)
-        return Inspection(None, _attributes(header), _warnings(header, size, study, image), subject)
+        with ExitStack() as opened:
+            header = _read_header(cast(BinaryIO, stream), size, opened)
+            subject = _subject(header.dataset)
+            _check(header, study, image)
+            found = _warnings(header, size, study, image)
+            return Inspection(None, _attributes(header), found, subject)
     except _Stopped as stopped:
         return Inspection(stopped.code, subject=subject)
     except Exception as error:  # noqa: BLE001  # a parser given arbitrary bytes raises anything
@@ -150,6 +162,25 @@ def disagreeing(subjects: Mapping[str, Subject]) -> set[str]:
     )
 
 
+def repeated(instances: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Find rows of one study that lead to the same instance, by SOPInstanceUID and SHA-256.
+
+    Gives a warning for each: DUPLICATE_OF and the first image's id, where the files are the same;
+    UID_CONFLICT for all of them, where they are not. None of them is left out for it.
+    """
+    rows_of: dict[str, list[str]] = {}
+    for image_id, (uid, _) in sorted(instances.items()):
+        rows_of.setdefault(uid, []).append(image_id)
+    found: dict[str, str] = {}
+    for first, *others in rows_of.values():
+        hashes = {instances[image_id][1] for image_id in (first, *others)}
+        if len(hashes) > 1:
+            found |= dict.fromkeys((first, *others), "UID_CONFLICT")
+        else:
+            found |= dict.fromkeys(others, f"DUPLICATE_OF {first}")
+    return found
+
+
 def _outvoted(values: Mapping[str, bytes | None]) -> set[str]:
     stated = {key: value for key, value in values.items() if value is not None}
     votes = Counter(stated.values()).most_common()
@@ -164,37 +195,54 @@ def _outvoted(values: Mapping[str, bytes | None]) -> set[str]:
 
 
 class _Watched:
-    """A stream that remembers whether somebody wanted more than there was."""
+    """A stream that remembers whether somebody wanted more than there was.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    It never makes room for more than there is, whatever length a damaged file states, and gives
+    no more than a header may have.
+    """
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
         self._stream = stream
+        self._size = size
+        self._left = MAX_HEADER_BYTES
         self.name = ""
         self.ends_short = False
 
     def read(self, count: int = -1) -> bytes:
-        got = self._stream.read(count)
+        available = max(self._size - self._stream.tell(), 0)
+        got = self._stream.read(min(count, available) if count >= 0 else available)
         # pydicom asks for 8 bytes to see whether there is another element: none is no shortage.
         if 0 < len(got) < count or (not got and count not in (0, 8)):
             self.ends_short = True
+        self._left -= len(got)
+        if self._left < 0:
+            raise _Stopped(Code.TOO_LARGE)
         return got
 
     def seek(self, position: int, whence: int = 0) -> int:
-        return self._stream.seek(position, whence)
+        reached = self._stream.seek(position, whence)
+        if reached > self._size:
+            # The value that is passed over ends behind the file.
+            self.ends_short = True
+        return reached
 
     def tell(self) -> int:
         return self._stream.tell()
 
 
-def _read_header(stream: BinaryIO, size: int) -> _Header:
-    """Read all that stands before the pixel data (PS3.10, section 7; PS3.5, section 7.1)."""
+def _read_header(stream: BinaryIO, size: int, opened: ExitStack) -> _Header:
+    """Read all that stands before the pixel data (PS3.10, section 7; PS3.5, section 7.1).
+
+    What is opened to do so is open until ``opened`` ends.
+    """
     stream.seek(PREAMBLE_BYTES)
     if stream.read(4) != b"DICM":
         raise _Stopped(Code.NOT_DICOM)
-    meta = read_dataset(stream, False, True, stop_when=_is_past_file_meta)
-    syntax = UID(str(meta.get("TransferSyntaxUID", "")))
+    meta = _read_file_meta(stream, size)
+    syntax = UID(_text(meta, "TransferSyntaxUID"))
     if syntax == DeflatedExplicitVRLittleEndian:
-        stream, size = _inflate(stream)
-    watched = _Watched(stream)
+        stream, size = _inflate(stream, opened)
+    watched = _Watched(stream, size)
     place: list[int] = []
 
     def is_pixel_data(tag: BaseTag, _vr: str | None, length: int) -> bool:
@@ -206,11 +254,11 @@ def _read_header(stream: BinaryIO, size: int) -> _Header:
     dataset = _read_dataset(watched, syntax, is_pixel_data)
     if watched.ends_short:
         _drop_halves(dataset)
-    sop_class = dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or ""
+    sop_class = _text(dataset, "SOPClassUID") or _text(meta, "MediaStorageSOPClassUID")
     return _Header(
         dataset=dataset,
         transfer_syntax=syntax,
-        sop_class=UID(str(sop_class)),
+        sop_class=UID(sop_class),
         stream=stream,
         size=size,
         pixels_at=place[0] if place else None,
@@ -219,13 +267,24 @@ def _read_header(stream: BinaryIO, size: int) -> _Header:
     )
 
 
+def _read_file_meta(stream: BinaryIO, size: int) -> Dataset:
+    watched = _Watched(stream, size)
+    meta = read_dataset(cast(BinaryIO, watched), False, True, stop_when=_is_past_file_meta)
+    if watched.ends_short:
+        raise _Stopped(Code.TRUNCATED)
+    return meta
+
+
 def _read_dataset(watched: _Watched, syntax: UID, stop_when: Any) -> Dataset:  # noqa: ANN401
     stream = cast(BinaryIO, watched)
+    options = {"stop_when": stop_when, "defer_size": DEFERRED_BYTES}
     try:
         if syntax == DeflatedExplicitVRLittleEndian:
-            return read_dataset(stream, False, True, stop_when=stop_when)
+            return read_dataset(stream, False, True, **options)
         watched.seek(0)
-        return read_partial(stream, stop_when=stop_when)
+        return read_partial(stream, **options)
+    except _Stopped:
+        raise
     except Exception:
         if watched.ends_short:
             raise _Stopped(Code.TRUNCATED) from None
@@ -234,28 +293,40 @@ def _read_dataset(watched: _Watched, syntax: UID, stop_when: Any) -> Dataset:  #
 
 def _drop_halves(dataset: Dataset) -> None:
     """Forget the value in whose middle the file ended: half a UID is another study's."""
-    for tag in list(dataset.keys()):
-        element = dataset.get_item(tag)
+    for element in list(dataset.values()):
         if isinstance(element, RawDataElement) and len(element.value or b"") < element.length:
-            del dataset[tag]
+            del dataset[element.tag]
 
 
 def _is_past_file_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return tag.group != FILE_META_GROUP
 
 
-def _inflate(stream: BinaryIO) -> tuple[BinaryIO, int]:
+def _inflate(stream: BinaryIO, opened: ExitStack) -> tuple[BinaryIO, int]:
     """Undo the deflated transfer syntax (PS3.5, section A.5), but not a bomb of zeros."""
+    file = tempfile.SpooledTemporaryFile(INFLATED_MEMORY_BYTES)  # noqa: SIM115  # ends with opened
+    inflated = opened.enter_context(file)
+    size = 0
+    for piece in _inflated(stream):
+        size += len(piece)
+        if size > MAX_IMAGE_BYTES:
+            raise _Stopped(Code.TOO_LARGE)
+        inflated.write(piece)
+    inflated.seek(0)
+    return cast(BinaryIO, inflated), size
+
+
+def _inflated(stream: BinaryIO) -> Iterator[bytes]:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        content = inflater.decompress(stream.read(), MAX_IMAGE_BYTES)
-    except zlib.error:
-        raise _Stopped(Code.TRUNCATED) from None
-    if inflater.unconsumed_tail:
-        raise _Stopped(Code.TOO_LARGE)
-    if not inflater.eof:
-        raise _Stopped(Code.TRUNCATED)
-    return BytesIO(content), len(content)
+    while not inflater.eof:
+        packed = inflater.unconsumed_tail or stream.read(PIECE_BYTES)
+        try:
+            piece = inflater.decompress(packed, PIECE_BYTES)
+        except zlib.error:
+            raise _Stopped(Code.TRUNCATED) from None
+        if not packed and not piece:
+            raise _Stopped(Code.TRUNCATED)
+        yield piece
 
 
 # Judging ------------------------------------------------------------------------------------------
@@ -295,31 +366,43 @@ def _is_no_image(header: _Header) -> bool:
     """
     if header.sop_class.name != header.sop_class:
         return "Image Storage" not in header.sop_class.name
-    has_size = bool(header.dataset.get("Rows") and header.dataset.get("Columns"))
     is_whole = bool(header.sop_class) and not header.ends_short
-    return is_whole and header.pixels_at is None and not has_size
+    return is_whole and header.pixels_at is None and not _has_size(header.dataset)
 
 
 def _check_attributes(header: _Header) -> None:
-    """Stop where what identifies or measures an image is absent (PS3.3, C.12.1 and C.7.6.3)."""
+    """Stop where what identifies or measures an image, or says how it is encoded, is absent.
+
+    PS3.3, sections C.12.1 and C.7.6.3; PS3.10, section 7.1.
+    """
     uids = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
     has_uids = all(_text(header.dataset, keyword) for keyword in uids)
-    has_size = all(header.dataset.get(keyword) for keyword in ("Rows", "Columns"))
-    if not (has_uids and has_size):
+    if not (has_uids and header.transfer_syntax and _has_size(header.dataset)):
         raise _Stopped(Code.TRUNCATED if header.ends_short else Code.MISSING_ATTRS)
 
 
+def _has_size(dataset: Dataset) -> bool:
+    return all(_value(dataset, keyword) for keyword in ("Rows", "Columns"))
+
+
 def _check_pixels(header: _Header, start: int) -> None:
-    if header.pixels_length == UNDEFINED_LENGTH:
-        _check_encapsulated(header, start)
-        return
-    try:
-        expected = get_expected_length(header.dataset)
-    except (AttributeError, TypeError, ValueError):
-        raise _Stopped(Code.MISSING_ATTRS) from None
-    if _is_compressed(header.transfer_syntax):
-        # Compressed pixels are encapsulated (PS3.5, section A.4), with an undefined length.
+    is_encapsulated = header.pixels_length == UNDEFINED_LENGTH
+    is_compressed = _is_compressed(header.transfer_syntax)
+    if is_compressed is not None and is_compressed is not is_encapsulated:
+        # Compressed pixels are encapsulated, with an undefined length, and no others are
+        # (PS3.5, sections A.4 and 8.1.1).
         raise _Stopped(Code.BAD_FRAMES)
+    if is_encapsulated:
+        _check_encapsulated(header, start)
+    else:
+        _check_native(header, start)
+
+
+def _check_native(header: _Header, start: int) -> None:
+    try:
+        expected = int(get_expected_length(header.dataset))
+    except Exception:  # noqa: BLE001  # whatever stands where numbers should
+        raise _Stopped(Code.MISSING_ATTRS) from None
     available = min(header.pixels_length, header.size - start)
     if available < expected:
         raise _Stopped(Code.TRUNCATED)
@@ -327,17 +410,18 @@ def _check_pixels(header: _Header, start: int) -> None:
 
 def _check_encapsulated(header: _Header, start: int) -> None:
     """Walk the fragments without reading them (PS3.5, section A.4)."""
-    table, fragments = _fragments(header.stream, header.size, start)
+    table, *fragments = _items(header.stream, header.size, start)
     frames = _frame_count(header.dataset)
-    filled = [length for _, length in fragments if length]
+    filled = sum(1 for _, length in fragments if length)
     if not filled:
         raise _Stopped(Code.TRUNCATED)
-    if frames == 1:
+    if frames == 1 or header.transfer_syntax in MPEGTransferSyntaxes:
+        # A video is one stream, in as many fragments as it likes (PS3.5, section A.4.5).
         return
-    offsets = _extended_offsets(header.dataset) or table
+    offsets = _extended_offsets(header.dataset) or _basic_offsets(header.stream, table, frames)
     if not offsets:
         # Without a table of offsets each frame is one fragment.
-        if len(filled) < frames:
+        if filled < frames:
             raise _Stopped(Code.BAD_FRAMES)
         return
     first = fragments[0][0]
@@ -346,8 +430,8 @@ def _check_encapsulated(header: _Header, start: int) -> None:
         raise _Stopped(Code.BAD_FRAMES)
 
 
-def _fragments(stream: BinaryIO, size: int, start: int) -> tuple[list[int], list[tuple[int, int]]]:
-    """Give the basic offset table, and position and length of every fragment.
+def _items(stream: BinaryIO, size: int, start: int) -> list[tuple[int, int]]:
+    """Give position and length of every item: the basic offset table's, then the fragments'.
 
     The delimiter's own length field is zero and says nothing: a file that lacks it is whole.
     """
@@ -360,7 +444,7 @@ def _fragments(stream: BinaryIO, size: int, start: int) -> tuple[list[int], list
             break
         if len(head) < 8:
             raise _Stopped(Code.TRUNCATED)
-        if head[:4] != ITEM:
+        if head[:4] != ITEM or len(items) > MAX_FRAGMENTS:
             raise _Stopped(Code.BAD_FRAMES)
         length = int.from_bytes(head[4:], "little")
         if position + 8 + length > size:
@@ -369,14 +453,20 @@ def _fragments(stream: BinaryIO, size: int, start: int) -> tuple[list[int], list
         position += 8 + length
     if not items:
         raise _Stopped(Code.BAD_FRAMES)
-    (table_at, table_length), *fragments = items
-    stream.seek(table_at + 8)
-    return _numbers(stream.read(table_length), 4), fragments
+    return items
+
+
+def _basic_offsets(stream: BinaryIO, table: tuple[int, int], frames: int) -> list[int]:
+    position, length = table
+    if length not in (0, 4 * frames):
+        raise _Stopped(Code.BAD_FRAMES)
+    stream.seek(position + 8)
+    return _numbers(stream.read(length), 4)
 
 
 def _extended_offsets(dataset: Dataset) -> list[int]:
     """Give the offsets of (7FE0,0001), where the file has them (PS3.3, section C.7.6.3.1.8)."""
-    value = dataset.get("ExtendedOffsetTable")
+    value = _value(dataset, "ExtendedOffsetTable")
     return _numbers(value, 8) if isinstance(value, bytes) else []
 
 
@@ -386,14 +476,19 @@ def _numbers(table: bytes, width: int) -> list[int]:
 
 
 def _frame_count(dataset: Dataset) -> int:
+    if "NumberOfFrames" not in dataset:
+        return 1
     try:
         return max(int(dataset.get("NumberOfFrames") or 1), 1)
-    except (TypeError, ValueError):
+    except Exception:  # noqa: BLE001  # whatever stands where a number should
         raise _Stopped(Code.MISSING_ATTRS) from None
 
 
-def _is_compressed(syntax: UID) -> bool:
-    return syntax.is_transfer_syntax and not syntax.is_private and syntax.is_compressed
+def _is_compressed(syntax: UID) -> bool | None:
+    """Whether pixels are compressed; None for a syntax that is newer than pydicom, or private."""
+    if syntax.is_private or not syntax.is_transfer_syntax:
+        return None
+    return syntax.is_compressed
 
 
 # Describing ---------------------------------------------------------------------------------------

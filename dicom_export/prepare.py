@@ -78,7 +78,7 @@ def prepare(
     """Bring and judge every file and report of a study; one bad file stops no other."""
     images = [_image(study, image, sources, deidentifier, scratch) for image in study.images]
     reports = [_report(study, report, deidentifier, scratch) for report in study.reports]
-    return PreparedStudy(study, _compared(images), reports)
+    return PreparedStudy(study, _warned(_compared(images)), reports)
 
 
 def _image(
@@ -130,6 +130,25 @@ def _compared(images: Sequence[PreparedImage]) -> list[PreparedImage]:
     return [
         prepared if prepared.code else replace(prepared, code=Code.STUDY_QUARANTINED)
         for prepared in marked
+    ]
+
+
+def _warned(images: Sequence[PreparedImage]) -> list[PreparedImage]:
+    """Tell of rows that lead to one instance; a reader of the dataset counts it once."""
+    found = checks.repeated(
+        {
+            prepared.image.image_id: (prepared.image.sop_instance_uid, prepared.source_sha256)
+            for prepared in images
+            if prepared.code is None
+            and prepared.image.sop_instance_uid is not None
+            and prepared.source_sha256 is not None
+        }
+    )
+    return [
+        replace(prepared, warnings=(*prepared.warnings, found[prepared.image.image_id]))
+        if prepared.image.image_id in found
+        else prepared
+        for prepared in images
     ]
 
 

@@ -36,7 +36,7 @@ OURS = (
     "SYNC_",
     "SCHEDULE_",
     "SENTRY_",
-    "EDEN_",
+    "EDEN_HOME",
 )
 
 
