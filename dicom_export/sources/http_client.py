@@ -128,10 +128,8 @@ class Answer:
             yield piece
 
     def _next(self) -> bytes:
-        # http.client would read on past the announced length if the server sends more.
-        count = min(self._response.length_remaining or PIECE_BYTES, PIECE_BYTES)
         try:
-            return self._response.read1(count)
+            return self._response.read1(PIECE_BYTES)
         except DecodeError:
             raise SourceFailed(Code.NOT_DICOM) from None
         except (HTTPError, OSError) as error:

@@ -49,6 +49,7 @@ from dicom_export.warehouse import Warehouse
 from eden.errors import ConfigurationError, StoreUnavailable
 from eden.progress import reporting_to
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
+from tests.support.web import web_server
 
 PLANTED = "ZZPLANTED"
 """Stands in every name, number, path and report of a patient; may appear nowhere else."""
@@ -159,15 +160,18 @@ class Hospital:
 
     def _make_bucket(self) -> None:
         """Through the server: it remembers for minutes which folders there are."""
+        client = self.client()
+        with contextlib.suppress(client.exceptions.ClientError):
+            client.create_bucket(Bucket=load(ObjectStore).bucket)
+
+    def client(self) -> Any:
         settings = load(ObjectStore)
-        client = boto3.client(
+        return boto3.client(
             "s3",
             endpoint_url=settings.endpoint_url,
             aws_access_key_id=settings.access_key_id,
             aws_secret_access_key=settings.secret_access_key.get_secret_value(),
         )
-        with contextlib.suppress(client.exceptions.ClientError):
-            client.create_bucket(Bucket=settings.bucket)
 
     def settings(self) -> tuple[DestinationDatabase, ObjectStore, Export]:
         return load(DestinationDatabase), load(ObjectStore), load(Export)
@@ -515,6 +519,8 @@ def test_a_bad_file_holds_its_study_back_but_not_the_others(
         ("s3://bucket/{name}", "HOST_REFUSED"),
         ("https://host/{name}", "HOST_REFUSED"),
         ("gopher://host/{name}", "SCHEME_REFUSED"),
+        (r"\\server\share\{name}", "PATH_REFUSED"),
+        (r"C:\archive\{name}", "PATH_REFUSED"),
     ],
 )
 def test_an_address_that_leads_nowhere(hospital: Hospital, address: str | None, code: str) -> None:
@@ -536,6 +542,55 @@ def test_addresses_that_lead_to_the_file(hospital: Hospital) -> None:
     hospital.set_path(second, f"{hospital.archive}//./{second.path.name}")
     hospital.set_path(third, f"FILE://{third.path}")
     assert hospital.discover().counts == {"exported": 1}
+
+
+def test_images_from_everywhere_make_one_study(
+    hospital: Hospital, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    study, other = hospital.add_study(images=4), hospital.add_study(images=1)
+    _, in_store, on_web, on_server = study.images
+    contents = {image.image_id: image.path.read_bytes() for image in study.images}
+    archive = "pacs-archive"
+    monkeypatch.setenv("DICOM_S3_BUCKETS", archive)
+    client = hospital.client()
+    with contextlib.suppress(client.exceptions.ClientError):
+        client.create_bucket(Bucket=archive)
+    client.put_object(Bucket=archive, Key=PLANTED, Body=contents[in_store.image_id])
+    hospital.set_path(in_store, f"s3://{archive}/{PLANTED}")
+    hospital.set_path(on_server, None)
+    with web_server() as web:
+        monkeypatch.setenv("DICOM_HTTP_HOSTS", web.host)
+        monkeypatch.setenv("DICOMWEB_URL", web.url("/rs"))
+        hospital.set_path(on_web, web.serve(f"/{PLANTED}", contents[on_web.image_id]))
+        instance = (
+            f"/rs/studies/{study.uid}/series/{study.series_uid}"
+            f"/instances/{on_server.sop_instance_uid}"
+        )
+        for image in study.images[1:]:
+            image.path.unlink()
+
+        # The server does not know the instance yet.
+        summary = hospital.discover()
+
+        assert summary.counts == {"exported": 1, "incomplete": 1}
+        assert hospital.status(other) == "exported"
+        assert hospital.image_row(on_server) == ("missing", "SOURCE_MISSING")
+        web.serve(
+            instance,
+            lambda request: request.answer(
+                contents[on_server.image_id], Content_Type="application/dicom"
+            ),
+        )
+        hospital.make_due()
+        assert hospital.discover().counts == {"exported": 1}
+
+    objects = hospital.objects()
+    for image in study.images:
+        assert objects[study.image_key(image)] == contents[image.image_id]
+    assert study.metadata_key in objects
+    assert PLANTED not in caplog.text.replace(str(hospital.archive), "")
+    assert on_server.sop_instance_uid not in caplog.text
 
 
 def test_a_root_that_is_not_there_stops_the_run(

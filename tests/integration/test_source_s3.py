@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -182,6 +183,14 @@ def test_a_slow_server_is_given_up(failing: WebServer, monkeypatch: pytest.Monke
     failing.serve(f"/{ARCHIVE}/file", drip)
     with configured() as reading:
         assert bring(reading, f"s3://{ARCHIVE}/file") == Code.SOURCE_UNREACHABLE
+
+
+def test_an_object_that_is_announced_as_too_large_is_not_brought(failing: WebServer) -> None:
+    failing.serve(f"/{ARCHIVE}/file", lambda r: (r.head(Content_Length="5000"), r.stall())[0])
+    started = time.monotonic()
+    with configured() as reading:
+        assert bring(reading, f"s3://{ARCHIVE}/file", limit=4999) == Code.TOO_LARGE
+    assert time.monotonic() - started < 30
 
 
 def test_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
