@@ -59,6 +59,20 @@ def test_lists_are_comma_separated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(Export).dicom_roots == ("/pacs/a", "/pacs/b")
 
 
+def test_sources_of_images_are_off_until_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEIDENTIFICATION", "off")
+    export = load(Export)
+    assert (export.dicom_roots, export.dicom_s3_buckets, export.dicom_http_hosts) == ((), (), ())
+    assert (export.dicomweb_url, export.dicomweb_mode) == (None, "missing")
+    monkeypatch.setenv("DICOM_S3_BUCKETS", "a, b")
+    monkeypatch.setenv("DICOM_HTTP_HOSTS", "pacs, pacs:8080,")
+    assert load(Export).dicom_s3_buckets == ("a", "b")
+    assert load(Export).dicom_http_hosts == ("pacs", "pacs:8080")
+    monkeypatch.setenv("DICOMWEB_MODE", "sometimes")
+    with pytest.raises(ConfigurationError, match="DICOMWEB_MODE is malformed"):
+        load(Export)
+
+
 def test_a_time_zone_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCHEDULE_TIMEZONE", "America/Montevideo")
     assert load(Machine).time_zone == "America/Montevideo"
