@@ -56,6 +56,13 @@ def reading_from(*hosts: str, limits: Limits | None = None) -> Sources:
 
 @pytest.fixture
 def web(server: WebServer) -> Iterator[Sources]:
+    with reading_from(server.host) as reading:
+        yield reading
+
+
+@pytest.fixture
+def hasty(server: WebServer) -> Iterator[Sources]:
+    """For servers that are to be given up; a busy machine may look like one."""
     with reading_from(server.host, limits=QUICK) as reading:
         yield reading
 
@@ -215,7 +222,7 @@ def test_a_file_that_is_announced_as_too_large_is_not_brought(
     address = server.serve("/large", lambda r: (r.head(Content_Length="5000"), r.stall())[0])
     started = time.monotonic()
     assert bring(web, address, limit=4999) == Code.TOO_LARGE
-    assert time.monotonic() - started < QUICK.silence
+    assert time.monotonic() - started < Limits().silence
 
 
 def test_a_file_that_does_not_end_is_too_large(server: WebServer, web: Sources) -> None:
@@ -256,19 +263,19 @@ def dripping_in_the_head(request: Request) -> None:
     "behaviour", [silent, silent_in_the_middle, dripping, dripping_in_the_head]
 )
 def test_a_slow_server_is_given_up(
-    server: WebServer, web: Sources, behaviour: Callable[[Request], None]
+    server: WebServer, hasty: Sources, behaviour: Callable[[Request], None]
 ) -> None:
     started = time.monotonic()
-    assert bring(web, server.serve("/slow", behaviour)) == Code.SOURCE_UNREACHABLE
+    assert bring(hasty, server.serve("/slow", behaviour)) == Code.SOURCE_UNREACHABLE
     assert len(server.seen) == 3
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_patience_is_limited(
-    server: WebServer, web: Sources, monkeypatch: pytest.MonkeyPatch
+    server: WebServer, hasty: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "PATIENCE_SECONDS", 0.1)
-    assert bring(web, server.serve("/silent", silent)) == Code.SOURCE_UNREACHABLE
+    assert bring(hasty, server.serve("/silent", silent)) == Code.SOURCE_UNREACHABLE
     assert len(server.seen) == 1
 
 
@@ -279,7 +286,7 @@ def test_a_slow_file_that_keeps_its_pace_arrives(server: WebServer) -> None:
             request.wfile.write(b"x" * 1000)
             time.sleep(0.1)
 
-    limits = Limits(connect=2, silence=0.3, grace=0.2, bytes_per_second=5000)
+    limits = Limits(silence=5, grace=0.2, bytes_per_second=1000)
     with reading_from(server.host, limits=limits) as web:
         assert bring(web, server.serve("/slow", slow)) == b"x" * 6000
 
@@ -308,7 +315,7 @@ def test_one_that_takes_no_connection(server: WebServer) -> None:
             with reading_from(host, limits=limits) as web:
                 started = time.monotonic()
                 assert bring(web, f"http://{host}/a") == Code.SOURCE_UNREACHABLE
-                assert time.monotonic() - started < 3
+                assert time.monotonic() - started < Limits().connect
 
 
 # Hosts --------------------------------------------------------------------------------------------
@@ -483,10 +490,11 @@ def test_certificates_count_and_encryption_is_not_given_up(
             assert bring(web, address) == Code.SOURCE_UNREACHABLE
             assert secure.seen == []
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        with reading_from(server.host, secure.host, limits=QUICK) as web:
+        with reading_from(server.host, secure.host) as web:
             assert bring(web, address) == CONTENT
             assert bring(web, server.url("/up")) == CONTENT
             assert bring(web, secure.url("/down")) == Code.HOST_REFUSED
+        with reading_from(secure.host, limits=QUICK) as web:
             assert bring(web, secure.serve("/slow", dripping_in_the_head)) == (
                 Code.SOURCE_UNREACHABLE
             )
@@ -496,7 +504,7 @@ def test_certificates_count_and_encryption_is_not_given_up(
 
 
 def test_nothing_of_an_address_is_logged(
-    server: WebServer, web: Sources, caplog: pytest.LogCaptureFixture
+    server: WebServer, hasty: Sources, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     broken = b"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 4\r\n\r\nfile"
@@ -505,9 +513,9 @@ def test_nothing_of_an_address_is_logged(
     server.serve(f"/{PLANTED}/file", CONTENT)
     server.serve(f"/{PLANTED}/moved", lambda r: r.redirect(f"http://elsewhere/{PLANTED}"))
     for name in ("broken", "silent", "file", "moved", "none"):
-        bring(web, server.url(f"/{PLANTED}/{name}?{PLANTED}"))
-    bring(web, f"http://127.0.0.1:1/{PLANTED}")
-    bring(web, f"http://[{PLANTED}/")
+        bring(hasty, server.url(f"/{PLANTED}/{name}?{PLANTED}"))
+    bring(hasty, f"http://127.0.0.1:1/{PLANTED}")
+    bring(hasty, f"http://[{PLANTED}/")
     assert PLANTED not in caplog.text
 
 
@@ -528,7 +536,7 @@ def test_no_connection_and_no_thread_is_left(server: WebServer) -> None:
         bring(web, server.serve("/a", CONTENT))
         bring(web, server.url("/a"), limit=10)
     server.ending.set()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline and (
         threading.active_count() > threads or len(list(Path("/dev/fd").iterdir())) > descriptors
     ):
