@@ -1,0 +1,342 @@
+"""The law of the dbt project, held against its manifest: layers, names, descriptions, tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlt_pipelines.tables import TABLES
+from eden.paths import PROJECT_ROOT
+
+Node = dict[str, Any]
+
+LAYERS = {"staging": 0, "intermediate": 1, "marts": 2}
+
+MAY_READ_UP = {
+    # An intermediate model that is built from marts, and why it is not one itself.
+    (
+        "int_reports_selected",
+        "doctor_rank",
+    ): "a step on the way to eligible_*; nobody else reads it",
+}
+
+UNTESTED = {"int_reports_selected"}
+"""Covered by the tests of the marts on both sides of it."""
+
+FOREIGN_IDS_WITHOUT_TEST = {
+    ("fact_studies", "patient_id"): "patients are in another system",
+    ("eligible_studies", "patient_id"): "patients are in another system",
+    (
+        "eligible_images",
+        "series_id",
+    ): "series have no mart; a singular test joins what was replicated",
+}
+"""Why an id of a mart has no relationship test."""
+
+NAMES = {
+    "intermediate": r"int_[a-z_]+",
+    "marts": r"(dim|fact|eligible)_[a-z_]+s|doctor_rank|study_eligibility",
+}
+
+READS_THE_DATABASE = r"run_query|statement\(|load_relation|get_relation|get_columns|information_"
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Parsed from nothing, with no database behind the settings."""
+    target = tmp_path_factory.mktemp("dbt")
+    nowhere = {
+        "DESTINATION_DATABASE_HOST": "127.0.0.1",
+        "DESTINATION_DATABASE_PORT": "1",
+        "DESTINATION_DATABASE_NAME": "nowhere",
+        "DESTINATION_DATABASE_USER": "nobody",
+        "DESTINATION_DATABASE_PASS": "none",
+    }
+    done = subprocess.run(
+        [
+            Path(sys.executable).parent / "dbt",
+            "parse",
+            "--warn-error",
+            f"--target-path={target}",
+            f"--log-path={target}",
+        ],
+        env=os.environ | nowhere,
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    document: dict[str, Any] = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    return document
+
+
+def models(manifest: dict[str, Any], layer: str | None = None) -> list[Node]:
+    found = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    return [node for node in found if layer in (None, layer_of(node))]
+
+
+def layer_of(node: Node) -> str:
+    return str(node["fqn"][1])
+
+
+def data_tests(manifest: dict[str, Any], *, generic: bool) -> Iterator[Node]:
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "test" and ("test_metadata" in node) == generic:
+            yield node
+
+
+def has_test(manifest: dict[str, Any], model: Node, kind: str, column: str) -> bool:
+    return any(
+        test["attached_node"] == model["unique_id"]
+        and test["column_name"] == column
+        and test["test_metadata"]["name"] == kind
+        for test in data_tests(manifest, generic=True)
+    )
+
+
+def key_of(model: Node) -> str:
+    """The one column of the primary key; of a view, which has none, the one tested like a key."""
+    keys = [
+        name
+        for name, column in model["columns"].items()
+        if any(constraint["type"] == "primary_key" for constraint in column["constraints"])
+    ]
+    if model["config"]["materialized"] == "view":
+        assert not keys, f"{model['name']}: dbt makes no constraint on a view"
+        keys = list(model["columns"])[:1]
+    assert len(keys) == 1, f"{model['name']}: {keys}"
+    return keys[0]
+
+
+def below(manifest: dict[str, Any], unique_id: str) -> set[str]:
+    """Everything that hangs from a node."""
+    found: set[str] = set()
+    todo = [unique_id]
+    while todo:
+        children = set(manifest["child_map"].get(todo.pop(), ())) - found
+        found |= children
+        todo += children
+    return found
+
+
+def test_layers_read_only_what_lies_below_them(manifest: dict[str, Any]) -> None:
+    upward = set()
+    for model in models(manifest):
+        for parent in model["depends_on"]["nodes"]:
+            if parent.startswith("source."):
+                assert layer_of(model) == "staging", f"{model['name']} reads {parent}"
+            elif parent.startswith("model."):
+                read = manifest["nodes"][parent]
+                is_sideways = layer_of(read) == layer_of(model) != "staging"
+                if not is_sideways and LAYERS[layer_of(read)] >= LAYERS[layer_of(model)]:
+                    upward.add((model["name"], read["name"]))
+    assert upward == set(MAY_READ_UP)
+
+
+def test_staging_renames_one_source_table_and_nothing_else(manifest: dict[str, Any]) -> None:
+    read = [model["depends_on"]["nodes"] for model in models(manifest, "staging")]
+    assert all(len(nodes) == 1 and nodes[0].startswith("source.") for nodes in read)
+    assert len({nodes[0] for nodes in read}) == len(read)
+    for model in models(manifest, "staging"):
+        assert not re.search(r"\b(join|where|group by|distinct)\b", model["raw_code"], re.I), model[
+            "name"
+        ]
+
+
+def test_names_say_layer_and_content(manifest: dict[str, Any]) -> None:
+    for model in models(manifest):
+        layer = layer_of(model)
+        folder = model["fqn"][2] if layer == "staging" else layer
+        pattern = NAMES.get(layer, rf"stg_{folder}__[a-z_]+s")
+        assert re.fullmatch(pattern, model["name"]), f"{model['name']} in {layer}"
+        file = Path(model["patch_path"].split("://")[1])
+        assert file.name == f"_{folder}__models.yml"
+        assert file.parent == Path(model["original_file_path"]).parent
+
+
+def test_every_replicated_table_is_a_source(manifest: dict[str, Any]) -> None:
+    pacs = {s["name"] for s in manifest["sources"].values() if s["source_name"] == "pacs"}
+    assert pacs == {table.name for table in TABLES}
+
+
+def test_sources_say_how_fresh_they_are(manifest: dict[str, Any]) -> None:
+    for source in manifest["sources"].values():
+        if source["source_name"] == "pacs" or source["name"] == "sync_heartbeats":
+            assert source["freshness"]["warn_after"]["count"], source["name"]
+            assert source["freshness"]["error_after"]["count"], source["name"]
+
+
+def test_everything_is_described(manifest: dict[str, Any]) -> None:
+    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] != "test"]
+    kinds = ("sources", "exposures", "groups", "macros")
+    described = [node for node in nodes if node["resource_type"] != "operation"]
+    for kind in kinds:
+        described += manifest[kind].values()
+    silent = []
+    for node in described:
+        if node.get("package_name") != manifest["metadata"]["project_name"]:
+            continue
+        if not (node.get("description") or "").strip():
+            silent.append(node["unique_id"])
+        columns = node.get("columns") or {}
+        silent += [
+            f"{node['unique_id']}.{name}"
+            for name, column in columns.items()
+            if not column["description"].strip()
+        ]
+        is_table = node["resource_type"] in ("model", "seed", "source")
+        if is_table and not columns:
+            silent.append(f"{node['unique_id']}: no column")
+    assert silent == []
+
+
+def test_every_model_says_its_grain_first(manifest: dict[str, Any]) -> None:
+    for model in models(manifest):
+        assert model["description"].startswith("One row per "), model["name"]
+
+
+def test_what_repeats_is_described_once(manifest: dict[str, Any]) -> None:
+    """A doc block that nobody uses is as wrong as a description that was copied."""
+    text = "".join(
+        path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "models").rglob("*.yml")
+    )
+    blocks = {
+        doc["name"]
+        for doc in manifest["docs"].values()
+        if doc["package_name"] == manifest["metadata"]["project_name"]
+    }
+    assert blocks - {"__overview__"} == set(re.findall(r"doc\(\"(\w+)\"\)", text))
+
+
+def test_every_model_is_tested(manifest: dict[str, Any]) -> None:
+    tested = {test["attached_node"] for test in data_tests(manifest, generic=True)}
+    seeds = [node for node in manifest["nodes"].values() if node["resource_type"] == "seed"]
+    untested = {
+        node["name"] for node in models(manifest) + seeds if node["unique_id"] not in tested
+    }
+    assert untested == UNTESTED
+
+
+def test_marts_keep_a_contract_with_a_key(manifest: dict[str, Any]) -> None:
+    for mart in models(manifest, "marts"):
+        assert mart["config"]["contract"]["enforced"] is True, mart["name"]
+        assert all(column["data_type"] for column in mart["columns"].values()), mart["name"]
+        key = key_of(mart)
+        assert has_test(manifest, mart, "unique", key), mart["name"]
+        is_not_null = has_test(manifest, mart, "not_null", key) or any(
+            constraint["type"] == "not_null" for constraint in mart["columns"][key]["constraints"]
+        )
+        assert is_not_null, mart["name"]
+
+
+def test_foreign_ids_of_marts_lead_somewhere(manifest: dict[str, Any]) -> None:
+    untested = set()
+    for mart in models(manifest, "marts"):
+        for name, column in mart["columns"].items():
+            assert (column["data_type"] == "uuid") == name.endswith("_id"), f"{mart['name']}.{name}"
+            is_foreign = name.endswith("_id") and name != key_of(mart)
+            if is_foreign and not has_test(manifest, mart, "relationships", name):
+                untested.add((mart["name"], name))
+    assert untested == set(FOREIGN_IDS_WITHOUT_TEST)
+
+
+def test_no_constraint_names_another_table(manifest: dict[str, Any]) -> None:
+    """dbt rebuilds the table that is named, and the constraint is gone without a word."""
+    for mart in models(manifest):
+        constraints = [*mart["constraints"]]
+        for column in mart["columns"].values():
+            constraints += column["constraints"]
+        assert all(constraint["type"] != "foreign_key" for constraint in constraints), mart["name"]
+
+
+def test_only_what_the_export_reads_is_public(manifest: dict[str, Any]) -> None:
+    for model in models(manifest):
+        is_public = model["name"].startswith("eligible_")
+        assert model["access"] == ("public" if is_public else "protected"), model["name"]
+        assert model["config"]["group"] == "imaging", model["name"]
+    (exposure,) = manifest["exposures"].values()
+    read = [manifest["nodes"][parent] for parent in exposure["depends_on"]["nodes"]]
+    assert {model["name"] for model in read} == {
+        model["name"] for model in models(manifest) if model["access"] == "public"
+    }
+
+
+def test_seeds_say_the_types_of_their_columns(manifest: dict[str, Any]) -> None:
+    seeds = [node for node in manifest["nodes"].values() if node["resource_type"] == "seed"]
+    assert {seed["name"] for seed in seeds} == {"chest_terms", "modality_codes"}
+    for seed in seeds:
+        header = (PROJECT_ROOT / seed["original_file_path"]).read_text("utf-8").splitlines()[0]
+        columns = header.split(",")
+        assert list(seed["columns"]) == columns
+        assert list(seed["config"]["column_types"]) == columns
+        assert seed["config"]["group"] == "imaging"
+
+
+def test_a_macro_has_a_file_and_its_arguments_a_description(manifest: dict[str, Any]) -> None:
+    ours = [
+        macro
+        for macro in manifest["macros"].values()
+        if macro["package_name"] == manifest["metadata"]["project_name"]
+    ]
+    files = sorted(path.stem for path in (PROJECT_ROOT / "macros").rglob("*.sql"))
+    assert sorted(macro["name"] for macro in ours) == files
+    for macro in ours:
+        assert Path(macro["original_file_path"]).stem == macro["name"]
+        match = re.search(r"{%-?\s*macro\s+\w+\((.*?)\)\s*-?%}", macro["macro_sql"], re.S)
+        assert match, macro["name"]
+        given = [word.split("=")[0].strip() for word in match[1].split(",") if word.strip()]
+        assert [argument["name"] for argument in macro["arguments"]] == given, macro["name"]
+        assert all(argument["description"].strip() for argument in macro["arguments"]), macro[
+            "name"
+        ]
+
+
+def test_no_model_reads_the_database_while_it_compiles(manifest: dict[str, Any]) -> None:
+    for model in models(manifest):
+        assert not re.search(READS_THE_DATABASE, model["raw_code"]), model["name"]
+
+
+def test_singular_tests_are_sentences_that_say_what_a_failing_row_is(
+    manifest: dict[str, Any],
+) -> None:
+    singular = list(data_tests(manifest, generic=False))
+    assert len(singular) >= 11
+    for test in singular:
+        assert re.fullmatch(r"assert(_[a-z]+){3,}", test["name"]), test["name"]
+        assert test["raw_code"].startswith("-- A failing row is "), test["name"]
+        assert test["config"]["severity"].lower() == "error", test["name"]
+
+
+@pytest.mark.parametrize("table", [table.name for table in TABLES])
+def test_every_replicated_table_reaches_a_mart(manifest: dict[str, Any], table: str) -> None:
+    reached = below(manifest, f"source.vlm_eden_dataset_etl.pacs.{table}")
+    marts = {mart["unique_id"] for mart in models(manifest, "marts")}
+    assert reached & marts
+
+
+def test_the_lineage_leads_from_the_source_to_the_bucket(manifest: dict[str, Any]) -> None:
+    """Facilities, practitioners and technicians describe studies and decide nothing: no dataset."""
+    exposure = "exposure.vlm_eden_dataset_etl.chest_dataset"
+    source = "source.vlm_eden_dataset_etl.pacs."
+    reached = {table.name: below(manifest, source + table.name) for table in TABLES}
+    ends_in_its_dimension = {"pacs_facilities", "pacs_practitioners", "pacs_technicians"}
+    assert {name for name, nodes in reached.items() if exposure not in nodes} == (
+        ends_in_its_dimension
+    )
+    model = "model.vlm_eden_dataset_etl.eligible_"
+    for name, marts in {
+        "pacs_studies": {"studies", "reports", "images"},
+        "pacs_reports": {"studies", "reports", "images"},
+        "pacs_images": {"studies", "images"},
+        "pacs_series": {"studies", "images"},
+    }.items():
+        assert {model + mart for mart in marts} <= reached[name]
