@@ -7,10 +7,12 @@ from dicom_export.errors import (
     StudyUnknown,
     WarehouseNotBuilt,
 )
+from dicom_export.explain import Explanation, explain
 from dicom_export.model import DiscoverySummary, StudyResult
 
 __all__ = [
     "DiscoverySummary",
+    "Explanation",
     "MalformedStudyId",
     "StudyNotEligible",
     "StudyResult",
@@ -18,6 +20,7 @@ __all__ = [
     "WarehouseNotBuilt",
     "count_pending",
     "discover",
+    "explain",
     "process_batch",
     "process_study",
 ]

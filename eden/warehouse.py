@@ -92,6 +92,12 @@ def migrate() -> list[str]:
         return schema.migrate(connection)
 
 
+def is_build_due(connection: Connection) -> bool:
+    """Whether something was loaded or deleted since the marts were last built."""
+    last = _last_build(connection)
+    return _newest_change(connection) > (0 if last is None else last[0])
+
+
 def _newest_change(connection: Connection) -> int:
     row = connection.execute("SELECT coalesce(max(change_id), 0) FROM ops.changes").fetchone()
     assert row is not None

@@ -180,6 +180,15 @@ def process_batch(*, study_ids: tuple[str, ...], as_json: bool) -> bool:
     return exporting.process_batch(study_ids, as_json=as_json)
 
 
+@command("explain")
+@click.argument("study_id")
+def explain(*, study_id: str, as_json: bool) -> bool:
+    """Say why a study is in the dataset, or why not: the six criteria, and the export's ledger."""
+    from eden.cli import explaining  # noqa: PLC0415
+
+    return explaining.explain(study_id, as_json=as_json)
+
+
 @command("demo")
 @click.option("--small", is_flag=True, help="Small pictures, for a quick look.")
 @click.option("--seed", default=7, show_default=True, help="Another hospital for another number.")

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import click
@@ -36,8 +37,14 @@ def say(sentence: str) -> None:
 
 
 def document(value: Any) -> None:  # noqa: ANN401  # anything that JSON can say
-    """Print the one document of a command called with ``--json``."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print the one document of a command called with ``--json``; moments in ISO 8601."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_iso))
+
+
+def _iso(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a document")
 
 
 NUMBERS = frozenset(

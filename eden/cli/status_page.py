@@ -13,6 +13,7 @@ from eden import postgres
 from eden.cli import output
 from eden.errors import DatabaseUnavailable
 from eden.settings import DestinationDatabase, load
+from eden.warehouse import is_build_due
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -78,7 +79,7 @@ def read_status() -> Status:
             return Status(
                 last_sync=_moment(connection, "SELECT max(finished_at) FROM ops.sync_heartbeats"),
                 last_build=_moment(connection, "SELECT max(finished_at) FROM ops.builds"),
-                build_is_due=_build_is_due(connection),
+                build_is_due=is_build_due(connection),
                 organizations=_organizations(connection, failures),
                 failures=failures,
                 exports=_exports(connection),
@@ -118,16 +119,6 @@ def _moment(connection: Connection, query: str) -> datetime | None:
     row = connection.execute(query).fetchone()
     moment: datetime | None = row[0] if row else None
     return moment
-
-
-def _build_is_due(connection: Connection) -> bool:
-    row = connection.execute(
-        """
-        SELECT coalesce((SELECT max(change_id) FROM ops.changes), 0)
-            > coalesce((SELECT changes_seen FROM ops.builds ORDER BY build_id DESC LIMIT 1), 0)
-        """
-    ).fetchone()
-    return bool(row and row[0])
 
 
 def _organizations(
