@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from eden import progress
@@ -30,8 +31,13 @@ class DbtSummary:
     warned: int
 
 
-def run_dbt(arguments: Sequence[str], warehouse: DestinationDatabase) -> DbtSummary:
+def run_dbt(
+    arguments: Sequence[str], warehouse: DestinationDatabase, *, target: Path | None = None
+) -> DbtSummary:
     """Run one dbt command on the warehouse, such as ``["build", "--selector", "tick"]``.
+
+    What dbt writes goes to the folder ``target``, by default one that runs holding the warehouse's
+    lock share.
 
     Raises:
         BuildFailed: names the nodes that failed, never what the database said of their rows.
@@ -44,7 +50,7 @@ def run_dbt(arguments: Sequence[str], warehouse: DestinationDatabase) -> DbtSumm
         f"--project-dir={PROJECT_ROOT}",
         f"--profiles-dir={PROJECT_ROOT}",
         # Apart from a person's own dbt commands, which may run at the same time.
-        f"--target-path={home / 'dbt' / 'target'}",
+        f"--target-path={target or home / 'dbt' / 'target'}",
         f"--log-path={home / 'logs'}",
         "--log-level=none",
         "--log-level-file=info",

@@ -67,6 +67,12 @@ class BuildFailed(EdenError):
     code = "BUILD_FAILED"
 
 
+class PortTaken(EdenError):
+    """Something else listens on the port that was asked for; nothing is served."""
+
+    code = "PORT_TAKEN"
+
+
 class UnknownOrganization(EdenError):
     """No organization of the source has this slug or id."""
 

@@ -6,13 +6,14 @@ import hashlib
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from eden import postgres, schema
 from eden.dbt import run_dbt
 from eden.lock import Connection, warehouse_lock
 from eden.paths import PROJECT_ROOT
-from eden.settings import DestinationDatabase, load
+from eden.settings import DestinationDatabase, Machine, load
 
 PROJECT_FILES = ("dbt_project.yml", "models", "macros", "seeds")
 
@@ -82,6 +83,22 @@ def check_data() -> int:
     warehouse = load(DestinationDatabase)
     with warehouse_lock(warehouse, "tests"):
         return run_dbt(["test", "--selector", "data_tests"], warehouse).passed
+
+
+def write_docs() -> Path:
+    """Describe every model and column as the warehouse has them now; return the page.
+
+    The page is one file that needs no other: it may be read from the disk or be published.
+
+    Raises:
+        BuildFailed: dbt could not compile a model.
+        DatabaseUnavailable: the warehouse is out of reach.
+    """
+    warehouse = load(DestinationDatabase)
+    # A folder of its own: a build may be at work in the other.
+    target = load(Machine).home / "dbt" / "docs"
+    run_dbt(["docs", "generate", "--static"], warehouse, target=target)
+    return target / "static_index.html"
 
 
 def migrate() -> list[str]:

@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -189,6 +189,20 @@ def explain(*, study_id: str, as_json: bool) -> bool:
     return explaining.explain(study_id, as_json=as_json)
 
 
+@command("docs")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="By default 8081, or a free one where it is taken.",
+)
+@click.option("--serve/--no-serve", default=True, help="Only write the page, and say where it is.")
+def docs(*, port: int | None, serve: bool, as_json: bool) -> bool:
+    """Describe the models, the columns and where they come from, on a page in the browser."""
+    from eden.cli import docs_page  # noqa: PLC0415
+
+    return docs_page.docs(port=port, serve=serve, as_json=as_json)
+
+
 @command("demo")
 @click.option("--small", is_flag=True, help="Small pictures, for a quick look.")
 @click.option("--seed", default=7, show_default=True, help="Another hospital for another number.")
@@ -211,14 +225,24 @@ def embedded(words: tuple[str, ...]) -> None:
             environment = os.environ | services.environment | {"PATH": programs}
             environment.setdefault("DEIDENTIFICATION", "off")
             environment.setdefault("DO_NOT_TRACK", "1")
-            done = subprocess.run(words, check=False, env=environment, cwd=PROJECT_ROOT)
+            exit_code = _run_to_its_end(words, environment)
     except EdenError as error:
         _fail(error.code, str(error), as_json=False)
         sys.exit(error.exit_code)
     except FileNotFoundError:
         _fail("USAGE", f"there is no command {words[0]}", as_json=False)
         sys.exit(2)
-    sys.exit(done.returncode)
+    sys.exit(exit_code)
+
+
+def _run_to_its_end(words: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command; Ctrl-C, which it gets as well, is its business."""
+    with subprocess.Popen(words, env=environment, cwd=PROJECT_ROOT) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 def main() -> None:

@@ -183,7 +183,8 @@ def _closing(outcome: Outcome, found: Figures, bucket: Path, *, seconds: float, 
             "What to type next:",
             f"  less {_short(bucket / found.example_key)}",
             f"  {eden} embedded eden process-study {study} --json",
-            f"  {eden} embedded dbt docs generate",
+            f"  {eden} embedded eden explain {study}",
+            f"  {eden} embedded eden docs",
             f"  {eden} demo    finds nothing to do",
         ]
     return "\n".join(lines)
