@@ -18,7 +18,6 @@ from tests.conftest import Services
 from tests.support import oracle
 
 EDEN = Path(sys.executable).parent / "eden"
-DBT = Path(sys.executable).parent / "dbt"
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -107,21 +106,6 @@ def test_every_command_of_a_day(services: Services, hospital: Hospital) -> None:
     assert "migrated" in json.loads(refused.stdout)["error"]["message"]
     for unknown in (str(uuid4()), "not-an-id"):
         assert run(EDEN, "process-study", unknown).returncode == 1
-
-
-def test_dbt_works_from_the_root_with_the_environment_alone(
-    services: Services, hospital: Hospital, tmp_path: Path
-) -> None:
-    document("etl")
-    # The project's own target folder is a developer's: leave it alone.
-    options = ("--target-path", tmp_path / "target", "--log-path", tmp_path / "logs")
-    built = run(DBT, "build", *options)
-    assert built.returncode == 0, built.stdout
-    for word in ("Traceback", "Warning", "deprecat"):
-        assert word not in built.stdout + built.stderr
-    docs = run(DBT, "docs", "generate", *options)
-    assert docs.returncode == 0, docs.stdout
-    assert (tmp_path / "target" / "catalog.json").exists()
 
 
 def test_a_missing_setting_ends_with_2_and_its_name(services: Services) -> None:
