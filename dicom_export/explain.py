@@ -64,7 +64,9 @@ SELECT
     study.body_part_identifier,
     eligible.doctor_rank,
     (SELECT array_agg(code ORDER BY code) FROM analytics.modality_codes WHERE is_eligible)
-        AS eligible_codes
+        AS eligible_codes,
+    (SELECT min(doctor_rank) FROM analytics.doctor_rank WHERE is_selected) AS first_rank,
+    (SELECT max(doctor_rank) FROM analytics.doctor_rank WHERE is_selected) AS last_rank
 FROM analytics.study_eligibility AS eligibility
 LEFT JOIN analytics.fact_studies AS study USING (study_id)
 LEFT JOIN analytics.eligible_studies AS eligible USING (study_id)
@@ -74,11 +76,13 @@ WHERE eligibility.study_id = %(id)s
 """
 
 _SIGNERS = """
-SELECT report.practitioner_id::text AS practitioner_id, doctor.doctor_rank
+SELECT
+    report.practitioner_id::text AS practitioner_id, doctor.doctor_rank,
+    coalesce(doctor.is_selected, false) AS is_selected
 FROM analytics.int_reports_signed AS report
 LEFT JOIN analytics.doctor_rank AS doctor USING (practitioner_id)
 WHERE report.study_id = %(id)s AND report.organization_id = %(organization_id)s
-GROUP BY 1, 2
+GROUP BY 1, 2, 3
 ORDER BY doctor.doctor_rank NULLS LAST, 1
 """
 
@@ -129,6 +133,8 @@ class Signer:
     practitioner_id: str
     doctor_rank: int | None
     """None where none of the doctor's studies counts for the rank."""
+    is_selected: bool
+    """Whether the rank is one of the chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +248,7 @@ def _with_criteria(connections: Connections, found: Explanation) -> Explanation:
         "has_eligible_modality": _why_not_the_modality(row),
         "is_chest": _why_not_the_chest(row),
         "has_signed_report": _why_no_signed_report(reports),
-        "has_ranked_signer": _why_no_ranked_signer(signers),
+        "has_ranked_signer": _why_no_ranked_signer(signers, row),
         "is_not_demo": _why_not_the_organization(row),
         "is_not_migrated": "it was imported from an older PACS, or that is not known",
     }
@@ -288,13 +294,16 @@ def _kind(report: Row) -> str:
     return " ".join(words)
 
 
-def _why_no_ranked_signer(signers: Sequence[Signer]) -> str:
+def _why_no_ranked_signer(signers: Sequence[Signer], row: Row) -> str:
     if not signers:
         return "nobody signed a report of it"
     best = signers[0].doctor_rank
     if best is None:
         return "no doctor who signed it has a rank"
-    return f"the best rank among the doctors who signed it is {best}"
+    if row["first_rank"] is None:
+        return f"its best-ranked signer has rank {best}; none is chosen yet"
+    chosen = f"{row['first_rank']} to {row['last_rank']}"
+    return f"its best-ranked signer has rank {best}; chosen are {chosen}"
 
 
 def _why_not_the_organization(row: Row) -> str:

@@ -89,7 +89,7 @@ def check_reasons(hospital: Hospital, study: StudyRow, found: Explanation) -> No
         elif best is None:
             assert reason == "no doctor who signed it has a rank"
         else:
-            assert reason == f"the best rank among the doctors who signed it is {best}"
+            assert reason == f"its best-ranked signer has rank {best}; chosen are 2 to 6"
 
 
 def test_every_study_is_explained_by_the_rules_and_by_nothing_of_its_patient(
