@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-SQL := models macros tests/dbt
+SQL := .
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test unit bench-replication bench-warehouse faults check format lock clean
