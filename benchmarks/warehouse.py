@@ -1,8 +1,8 @@
 """The marts against their targets: ``python -m benchmarks.warehouse``.
 
 ``dbt run`` after a small change is compared with a full refresh of the same warehouse: both in this
-process, as a tick runs dbt, and both in a process of their own, as a person does. Exits 0 whether or not the targets are met, 1 where
-something could not be run.
+process, as a tick runs dbt, and both in a process of their own, as a person does. Exits 0 whether
+or not the targets are met, 1 where something could not be run.
 """
 
 from __future__ import annotations
