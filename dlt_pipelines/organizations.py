@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from dlt_pipelines.tables import TABLES, TableSpec
+from eden import tenants
 
 MAX_NAME_BYTES = 40
 """PostgreSQL keeps 63 bytes of an identifier; the role's prefix takes 14."""
@@ -66,7 +67,7 @@ def name_of(slug: str, organization_id: UUID, taken: Collection[str]) -> str:
 def register(
     warehouse: psycopg.Connection[tuple[Any, ...]], organizations: Iterable[SourceOrganization]
 ) -> list[Organization]:
-    """Give every new organization its names, schema and partitions; return the new ones.
+    """Give every new organization its names, schemas and partitions; return the new ones.
 
     An organization that is known keeps its names, whatever its slug is now.
     """
@@ -90,6 +91,7 @@ def register(
                 name = name_of(found.slug, found.id, taken)
                 taken.add(name)
                 registered.append(_create(warehouse, found, name, cluster))
+    tenants.restore(warehouse)
     return registered
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eden import postgres, schema
+from eden import postgres, schema, tenants
 from eden.dbt import run_dbt
 from eden.lock import Connection, warehouse_lock
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, Machine, load
+
+logger = logging.getLogger(__name__)
 
 PROJECT_FILES = ("dbt_project.yml", "models", "macros", "seeds")
 
@@ -52,6 +55,8 @@ def build() -> BuildSummary:
         is_same_project = last is not None and last[1] == project
         command = ["run"] if is_same_project else ["build", "--full-refresh"]
         summary = run_dbt([*command, "--selector", "tick"], warehouse)
+        for remedy in tenants.remedies(tenants.read(connection)):
+            logger.warning("tenants: %s", remedy)
         connection.execute(
             "INSERT INTO ops.builds (changes_seen, project_hash, started_at) VALUES (%s, %s, %s)",
             (changes, project, started_at),

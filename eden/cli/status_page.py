@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from rich.console import Console
 
-from eden import postgres
+from eden import postgres, tenants
 from eden.cli import output
 from eden.errors import DatabaseUnavailable
 from eden.settings import DestinationDatabase, load
+from eden.tenants import Tenant
 from eden.warehouse import is_build_due
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -58,6 +60,8 @@ class Status:
     failures: tuple[Failure, ...]
     exports: dict[str, int]
     """Studies of the export's ledger by status."""
+    tenants: tuple[Tenant, ...]
+    """Which role reads an organization's rows, and what keeps it from doing so."""
 
     def to_dict(self) -> dict[str, Any]:
         """A document for ``--json``; moments in ISO 8601."""
@@ -83,6 +87,7 @@ def read_status() -> Status:
                 organizations=_organizations(connection, failures),
                 failures=failures,
                 exports=_exports(connection),
+                tenants=tenants.read(connection),
             )
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
             message = f"{warehouse.label}: nothing was ever synced here; run eden etl"
@@ -113,6 +118,8 @@ def show(console: Console, status: Status) -> None:
         console.print(failures)
     exports = ", ".join(f"{count} {name}" for name, count in status.exports.items())
     output.say(f"Studies of the export: {exports or 'none yet'}.")
+    for remedy in tenants.remedies(status.tenants):
+        output.say(f"Tenants: {remedy}.")
 
 
 def _moment(connection: Connection, query: str) -> datetime | None:
@@ -188,6 +195,8 @@ def _ago(moment: datetime | None) -> str:
 def _plain(value: Any) -> Any:  # noqa: ANN401  # anything that JSON can say
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
     if isinstance(value, dict):
         return {key: _plain(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
