@@ -25,7 +25,7 @@ FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 
 @dataclass(frozen=True, slots=True)
 class DbtSummary:
-    """How many nodes (models, seeds, tests) were run, by their outcome."""
+    """How many nodes (models, seeds, tests; no hooks) were run, by their outcome."""
 
     passed: int
     warned: int
@@ -68,8 +68,9 @@ def run_dbt(
         raise BuildFailed(
             f"dbt {arguments[0]} on {warehouse.label}: {reason}; see {home / 'logs' / 'dbt.log'}"
         )
-    warned = sum(1 for result in results if result.status == "warn")
-    return DbtSummary(passed=len(results) - warned, warned=warned)
+    outcomes = [result.status for result in results if result.node.resource_type != "operation"]
+    warned = outcomes.count("warn")
+    return DbtSummary(passed=len(outcomes) - warned, warned=warned)
 
 
 class _Progress:
