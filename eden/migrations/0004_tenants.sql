@@ -127,9 +127,10 @@ found AS MATERIALIZED (
         coalesce(
             relacl @> makeaclitem(tenant.role_oid, relowner, 'SELECT', false), false
         ) AS is_readable,
-        role_state = 'taken'
+        (role_state = 'taken' OR is_public_open)
             AND EXISTS (SELECT FROM aclexplode(relacl) WHERE grantee = role_oid) AS is_exposed
     FROM tenant
+    CROSS JOIN here
     CROSS JOIN mart
     LEFT JOIN pg_class AS view ON relnamespace = schema_oid AND relname = mart.name
     LEFT JOIN reader ON reader.oid = view.oid AND reader.mart_oid = mart.oid
@@ -153,7 +154,7 @@ state AS (
         coalesce(stale_views, '{}') AS stale_views,
         coalesce(closed_views, '{}') AS closed_views,
         coalesce(nspacl @> makeaclitem(role_oid, nspowner, 'USAGE', false), false) AS is_open,
-        schema_state = 'ours' AND role_state = 'taken' AND (
+        schema_state = 'ours' AND (role_state = 'taken' OR is_public_open) AND (
             coalesce(is_exposed, false)
             OR EXISTS (SELECT FROM aclexplode(nspacl) WHERE grantee = role_oid)
         ) AS is_exposed
