@@ -100,3 +100,6 @@ CREATE TRIGGER note_truncation AFTER TRUNCATE ON staging.pacs_reports
 CREATE INDEX ON staging.pacs_series (study_id);
 CREATE INDEX ON staging.pacs_images (series_id);
 CREATE INDEX ON staging.pacs_reports (study_id);
+
+-- Everyone may call a new function unless told otherwise.
+REVOKE ALL ON FUNCTION ops.note_changed_studies(), ops.note_truncation() FROM PUBLIC;

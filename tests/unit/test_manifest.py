@@ -40,6 +40,7 @@ NAMES = {
     "marts": r"(dim|fact|eligible)_[a-z_]+s|doctor_rank|study_eligibility",
 }
 
+DATASET = "exposure.vlm_eden_dataset_etl.chest_dataset"
 READS_THE_DATABASE = r"run_query|statement\(|load_relation|get_relation|get_columns|information_"
 
 
@@ -257,7 +258,7 @@ def test_only_what_the_export_reads_is_public(manifest: dict[str, Any]) -> None:
         is_public = model["name"].startswith("eligible_")
         assert model["access"] == ("public" if is_public else "protected"), model["name"]
         assert model["config"]["group"] == "imaging", model["name"]
-    (exposure,) = manifest["exposures"].values()
+    exposure = manifest["exposures"][DATASET]
     read = [manifest["nodes"][parent] for parent in exposure["depends_on"]["nodes"]]
     assert {model["name"] for model in read} == {
         model["name"] for model in models(manifest) if model["access"] == "public"
@@ -319,7 +320,7 @@ def test_every_replicated_table_reaches_a_mart(manifest: dict[str, Any], table: 
 
 def test_the_lineage_leads_from_the_source_to_the_bucket(manifest: dict[str, Any]) -> None:
     """Facilities, practitioners and technicians describe studies and decide nothing: no dataset."""
-    exposure = "exposure.vlm_eden_dataset_etl.chest_dataset"
+    exposure = DATASET
     source = "source.vlm_eden_dataset_etl.pacs."
     reached = {table.name: below(manifest, source + table.name) for table in TABLES}
     ends_in_its_dimension = {"pacs_facilities", "pacs_practitioners", "pacs_technicians"}
