@@ -57,15 +57,6 @@ class Blob:
         self._file.seek(0)
         return self._file
 
-    def body(self) -> bytes | IO[bytes]:
-        """Give the bytes as an HTTP client sends them best.
-
-        botocore waits for a "100 Continue" before it sends a file, but not before bytes.
-        """
-        if isinstance(self._file, io.BytesIO):
-            return self._file.getvalue()
-        return self.open()
-
 
 class Intake:
     """Takes in one file in pieces, hashing on the way."""

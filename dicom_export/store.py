@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import add_expect_header
 
 from dicom_export.errors import StoreFailed
 from dicom_export.scratch import Blob
@@ -50,8 +52,13 @@ class Store:
                 f"bucket {self._settings.bucket} at {endpoint}: {_reason(error)}"
             ) from None
 
-    def put(self, key: str, blob: Blob, content_type: str) -> None:
+    def put(
+        self, key: str, blob: Blob, content_type: str, guard: Callable[[], None] = lambda: None
+    ) -> None:
         """Send one object in one request; S3 verifies its SHA-256.
+
+        ``guard`` is called before every piece, also when S3's client tries again: what it raises
+        breaks the request off, and S3 keeps the object that it had.
 
         Raises:
             StoreFailed: the bucket may hold the old object, the new one, or none.
@@ -60,11 +67,13 @@ class Store:
             self._client.put_object(
                 Bucket=self._settings.bucket,
                 Key=key,
-                Body=blob.body(),
+                Body=cast(IO[bytes], _Guarded(blob.open(), guard)),
                 ContentType=content_type,
                 ChecksumSHA256=base64.b64encode(bytes.fromhex(blob.sha256)).decode(),
                 **self._storage_options,
             )
+        except _BrokenOff as broken:
+            raise broken.reason from None
         except (ClientError, BotoCoreError) as error:
             raise StoreFailed(key, _reason(error)) from None
 
@@ -82,6 +91,35 @@ class Store:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+class _BrokenOff(BaseException):
+    """Passes through S3's client, which takes every ``Exception`` for a reason to try again."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class _Guarded:
+    """A body that asks before it gives its next piece."""
+
+    def __init__(self, file: IO[bytes], guard: Callable[[], None]) -> None:
+        self._file = file
+        self._guard = guard
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            self._guard()
+        except Exception as reason:  # noqa: BLE001  # whatever the guard says
+            raise _BrokenOff(reason) from None
+        return self._file.read(size)
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        return self._file.seek(position, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 def make_client(settings: ObjectStore, *, connections: int, attempts: int) -> S3Client:
@@ -113,12 +151,15 @@ def make_client(settings: ObjectStore, *, connections: int, attempts: int) -> S3
         region_name=settings.region,
     )
     try:
-        return session.client("s3", endpoint_url=settings.endpoint_url, config=config)
+        client = session.client("s3", endpoint_url=settings.endpoint_url, config=config)
     except (BotoCoreError, ValueError) as error:
         endpoint = settings.endpoint_url or "AWS"
         raise StoreUnavailable(
             f"bucket {settings.bucket} at {endpoint}: {_reason(error)}"
         ) from None
+    # It would wait for a "100 Continue" before every object: one more way there and back.
+    client.meta.events.unregister("before-call.s3", add_expect_header)
+    return client
 
 
 def _storage_options(settings: ObjectStore) -> dict[str, Any]:

@@ -43,8 +43,8 @@ def test_a_file_that_does_not_fit_in_memory_goes_to_disk_and_leaves_no_name(
         for _ in range(10):
             large.write(b"l" * 30)
         blob = large.finish()
-        assert isinstance(small.body(), bytes)
-        assert not isinstance(blob.body(), bytes)
+        assert isinstance(small.open(), BytesIO)
+        assert not isinstance(blob.open(), BytesIO)
         assert blob.open().read() == b"l" * 300
         assert (blob.size, blob.sha256) == (300, hashlib.sha256(b"l" * 300).hexdigest())
         assert list(tmp_path.iterdir()) == []
