@@ -1,26 +1,42 @@
 """Images in, dataset out: fetch, check, de-identify, publish, ledger. Knows no Prefect, no dlt."""
 
-from dicom_export.discover import count_pending, discover, process_batch, process_study
+from dicom_export.discover import count_pending, discover, foresee, process_batch, process_study
 from dicom_export.errors import (
     MalformedStudyId,
+    NotAcceptable,
+    NotHeldBack,
     StudyNotEligible,
     StudyUnknown,
     WarehouseNotBuilt,
+    WithdrawalRefused,
 )
 from dicom_export.explain import Explanation, explain
-from dicom_export.model import DiscoverySummary, StudyResult
+from dicom_export.forecast import Forecast
+from dicom_export.funnel import Funnel, read_funnel
+from dicom_export.model import DiscoverySummary, StudyResult, Withdrawals
+from dicom_export.review import RetrySummary, retry
 
 __all__ = [
     "DiscoverySummary",
     "Explanation",
+    "Forecast",
+    "Funnel",
     "MalformedStudyId",
+    "NotAcceptable",
+    "NotHeldBack",
+    "RetrySummary",
     "StudyNotEligible",
     "StudyResult",
     "StudyUnknown",
     "WarehouseNotBuilt",
+    "WithdrawalRefused",
+    "Withdrawals",
     "count_pending",
     "discover",
     "explain",
+    "foresee",
     "process_batch",
     "process_study",
+    "read_funnel",
+    "retry",
 ]

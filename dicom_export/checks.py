@@ -14,7 +14,7 @@ import tempfile
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO, Any, BinaryIO, cast
@@ -134,14 +134,23 @@ class _Header:
     """The file ended inside an element."""
 
 
-def inspect(stream: IO[bytes], size: int, study: EligibleStudy, image: EligibleImage) -> Inspection:
-    """Check one file of ``size`` bytes against the row that led to it."""
+def inspect(
+    stream: IO[bytes],
+    size: int,
+    study: EligibleStudy,
+    image: EligibleImage,
+    overruled: Collection[Code] = (),
+) -> Inspection:
+    """Check one file of ``size`` bytes against the row that led to it.
+
+    A mismatch of identity whose code is among ``overruled`` does not stop the file.
+    """
     subject: Subject | None = None
     try:
         with ExitStack() as opened:
             header = _read_header(cast(BinaryIO, stream), size, opened)
             subject = _subject(header.dataset)
-            _check(header, study, image)
+            _check(header, study, image, overruled)
             found = _warnings(header, size, study, image)
             return Inspection(None, _attributes(header), found, subject)
     except _Stopped as stopped:
@@ -332,9 +341,11 @@ def _inflated(stream: BinaryIO) -> Iterator[bytes]:
 # Judging ------------------------------------------------------------------------------------------
 
 
-def _check(header: _Header, study: EligibleStudy, image: EligibleImage) -> None:
+def _check(
+    header: _Header, study: EligibleStudy, image: EligibleImage, overruled: Collection[Code]
+) -> None:
     """Stop at the first thing that is wrong, the worst first."""
-    _check_identity(header.dataset, study, image)
+    _check_identity(header.dataset, study, image, overruled)
     if _is_no_image(header):
         raise _Stopped(Code.NON_IMAGE_OBJECT)
     _check_attributes(header)
@@ -343,7 +354,9 @@ def _check(header: _Header, study: EligibleStudy, image: EligibleImage) -> None:
     _check_pixels(header, header.pixels_at)
 
 
-def _check_identity(dataset: Dataset, study: EligibleStudy, image: EligibleImage) -> None:
+def _check_identity(
+    dataset: Dataset, study: EligibleStudy, image: EligibleImage, overruled: Collection[Code]
+) -> None:
     """Stop where a UID that the file states is not the database's.
 
     A file that is cut short may not state all of them; what it does state counts.
@@ -354,7 +367,7 @@ def _check_identity(dataset: Dataset, study: EligibleStudy, image: EligibleImage
         ("SOPInstanceUID", image.sop_instance_uid, Code.INSTANCE_MISMATCH),
     ):
         found = _text(dataset, keyword)
-        if found and found != (expected or "").strip():
+        if code not in overruled and found and found != (expected or "").strip():
             raise _Stopped(code)
 
 

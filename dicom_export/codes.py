@@ -63,6 +63,9 @@ class Code(StrEnum):
     NO_IMAGES = "NO_IMAGES"
     EMPTY_REPORT = "EMPTY_REPORT"
 
+    # No longer in the dataset: the study fails a criterion, or the source has deleted it.
+    WITHDRAWN = "WITHDRAWN"
+
     # Of the machinery.
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
@@ -77,6 +80,11 @@ class Code(StrEnum):
     def image_status(self) -> ImageStatus:
         """The status of an image that was stopped by this code."""
         return _STATUS_OF_IMAGE.get(self, ImageStatus.MISSING)
+
+    @property
+    def is_acceptable(self) -> bool:
+        """Whether a person may let an image through that was stopped by this code."""
+        return self in _ACCEPTABLE
 
 
 _STATUS_OF_IMAGE = {
@@ -93,3 +101,13 @@ _STATUS_OF_IMAGE = {
     Code.RESIDUAL_PHI: ImageStatus.QUARANTINED,
     Code.STUDY_QUARANTINED: ImageStatus.QUARANTINED,
 }
+
+_ACCEPTABLE = frozenset(
+    {
+        Code.STUDY_MISMATCH,
+        Code.SERIES_MISMATCH,
+        Code.INSTANCE_MISMATCH,
+        Code.PATIENT_MISMATCH,
+    }
+)
+"""What a person can know better than a check: whose file it is, never that it names nobody."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
-from dicom_export import deidentify, sources
+from dicom_export import deidentify, forecast, sources, withdrawal
 from dicom_export.codes import Code, StudyStatus
 from dicom_export.connections import Connections
 from dicom_export.errors import (
@@ -22,25 +24,38 @@ from dicom_export.errors import (
     StudyUnknown,
     describe,
 )
-from dicom_export.ledger import Lease, Ledger, LedgerRow, combined_fingerprint
-from dicom_export.model import DiscoverySummary, EligibleStudy, StudyResult
+from dicom_export.forecast import Forecast
+from dicom_export.leases import Lease
+from dicom_export.ledger import Ledger, LedgerRow, combined_fingerprint
+from dicom_export.model import (
+    RESULTS_KEPT,
+    DiscoverySummary,
+    EligibleStudy,
+    StudyResult,
+    Tally,
+    Withdrawals,
+)
 from dicom_export.scratch import Budget
 from dicom_export.store import Store
 from dicom_export.study import Exporter
 from dicom_export.warehouse import Warehouse
+from dicom_export.withdrawal import Withdrawer
 from eden.errors import DatabaseUnavailable, EdenError
 from eden.progress import report
 from eden.settings import DestinationDatabase, Export, ObjectStore
 
 log = logging.getLogger(__name__)
 
-STAGE = "export"
+EXPORTING = "export"
+WITHDRAWING = "withdraw"
 STUDIES_AHEAD = 2
 """Studies claimed per worker: enough to keep it busy, few enough to leave some to others."""
 HEARTBEATS_PER_LEASE = 5
 POLL_SECONDS = 1.0
+BUILD_SECONDS = 60.0
+"""For how long a study is left alone that a build is about to take out of the marts."""
 
-Worked = tuple[str, StudyResult]
+Worked = tuple[StudyStatus, StudyResult]
 """The status that a study reached, and its result."""
 
 
@@ -50,10 +65,13 @@ def discover(
     export: Export,
     *,
     limit: int | None = None,
+    allow_mass_withdraw: bool = False,
 ) -> DiscoverySummary:
-    """Export every eligible study that is due, or the ``limit`` that have waited longest.
+    """Withdraw what is no longer eligible, then export every eligible study that is due.
 
-    A study that is exported and unchanged costs no request.
+    With ``limit``, only the studies that have waited longest are exported. A study that is exported
+    and unchanged costs no request. Where too many exported studies would be withdrawn at once, none
+    is; the rest goes on, and the summary says so.
 
     Raises:
         ConfigurationError: a setting is of no use; nothing was started.
@@ -63,11 +81,35 @@ def discover(
     """
     with _session(warehouse, store, export) as session:
         started_at = session.ledger.refresh(session.policy)
+        tally, withdrawals = Tally(), session.withdraw(allow_mass=allow_mass_withdraw)
         due = session.ledger.count_due(started_at)
-        worked = session.work_off(started_at, due if limit is None else min(due, limit))
+        session.work_off(started_at, due if limit is None else min(due, limit), tally)
         while limit is None and session.outlive_the_dead():
-            worked += session.work_off(started_at, session.ledger.count_due(started_at))
-        return DiscoverySummary.of(worked, session.ledger.count_left())
+            before = tally.total
+            more = session.withdraw(allow_mass=allow_mass_withdraw)
+            session.work_off(started_at, session.ledger.count_due(started_at), tally)
+            withdrawals = withdrawals.and_then(more)
+            if not more.withdrawn and tally.total == before:
+                break
+        return tally.summary(session.ledger.count_left(), withdrawals)
+
+
+def foresee(
+    warehouse: DestinationDatabase,
+    export: Export,
+    *,
+    limit: int | None = None,
+    allow_mass_withdraw: bool = False,
+) -> Forecast:
+    """Say what :func:`discover` would do now; nothing is fetched, sent or written.
+
+    Raises:
+        ConfigurationError, DatabaseUnavailable, WarehouseNotBuilt: as :func:`discover` does.
+    """
+    policy = deidentify.policy(deidentify.choose(export), export)
+    with Connections(warehouse) as connections:
+        decision = withdrawal.foresee(connections, allow_mass=allow_mass_withdraw)
+        return forecast.read(connections, policy, limit, decision)
 
 
 def count_pending(warehouse: DestinationDatabase, export: Export) -> int:
@@ -114,12 +156,7 @@ def process_batch(
     """
     with _session(warehouse, store, export) as session:
         answers = session.process(study_ids)
-    return [
-        _failure(study_id, "", answer.code, str(answer))
-        if isinstance(answer := answers[study_id], EdenError)
-        else answer
-        for study_id in study_ids
-    ]
+        return [session.result(study_id, answers[study_id]) for study_id in study_ids]
 
 
 Answer = StudyResult | MalformedStudyId | StudyUnknown | StudyNotEligible
@@ -130,47 +167,74 @@ class _Run:
     """Studies in the hands of this run's workers."""
 
     pool: ThreadPoolExecutor
+    stage: str
     total: int
+    take: Callable[[Worked], None]
+    """Called with every study that is done."""
     running: dict[Future[Worked], Lease] = field(default_factory=dict)
-    worked: list[Worked] = field(default_factory=list)
+    done: int = 0
 
     def advance(self) -> None:
         """Wait until a study is done, or more, and take them in."""
         done, _ = wait(self.running, return_when=FIRST_COMPLETED)
         for future in done:
             self.running.pop(future)
-            self.add(future.result())
-
-    def add(self, worked: Worked) -> None:
-        self.worked.append(worked)
-        report(STAGE, len(self.worked), max(self.total, len(self.worked)))
+            self.take(future.result())
+            self.done += 1
+            report(self.stage, self.done, max(self.total, self.done))
 
 
 @dataclass(frozen=True, slots=True)
 class _Session:
     """One call's connections, workers and settings."""
 
+    connections: Connections
     ledger: Ledger
     marts: Warehouse
     exporter: Exporter
+    withdrawer: Withdrawer
     policy: str
     concurrency: int
     batch_size: int
 
-    def work_off(self, due: datetime, limit: int) -> list[Worked]:
+    def withdraw(self, *, allow_mass: bool) -> Withdrawals:
+        """Take out of the bucket what is no longer eligible, as far as that is allowed."""
+        decision = withdrawal.decide(self.connections, allow_mass=allow_mass)
+        counts: Counter[str] = Counter()
+        failed: list[StudyResult] = []
+
+        def take(worked: Worked) -> None:
+            status, result = worked
+            counts[status] += 1
+            if status != StudyStatus.WITHDRAWN and len(failed) < RESULTS_KEPT:
+                failed.append(result)
+
+        if decision.pending:
+            with self._run(WITHDRAWING, decision.pending, take) as run:
+                self._keep_busy(
+                    run,
+                    lambda count: self.ledger.claim_withdrawals(count, decision.at),
+                    self._start_withdrawing,
+                )
+        return Withdrawals(
+            withdrawn=counts[StudyStatus.WITHDRAWN],
+            refused=decision.refused,
+            exported=decision.exported,
+            failed=tuple(failed),
+        )
+
+    def work_off(self, due: datetime, limit: int, tally: Tally) -> None:
         """Claim and export up to ``limit`` studies that were due at ``due``."""
-        ahead = min(self.batch_size, STUDIES_AHEAD * self.concurrency)
         unclaimed = limit
-        report(STAGE, 0, limit)
-        with self._run(limit) as run:
-            while True:
-                while unclaimed > 0 and len(run.running) < ahead:
-                    leases = self.ledger.claim(min(ahead, unclaimed), due)
-                    unclaimed = unclaimed - len(leases) if leases else 0
-                    self._start(run, leases)
-                if not run.running:
-                    return run.worked
-                run.advance()
+
+        def claim(count: int) -> list[Lease]:
+            nonlocal unclaimed
+            leases = self.ledger.claim(min(count, unclaimed), due) if unclaimed else []
+            unclaimed = unclaimed - len(leases) if leases else 0
+            return leases
+
+        with self._run(EXPORTING, limit, lambda worked: tally.add(*worked)) as run:
+            self._keep_busy(run, claim, self._start_exporting)
 
     def outlive_the_dead(self) -> bool:
         """Wait for workers that died with studies in their hands; True where there is work left.
@@ -199,32 +263,52 @@ class _Session:
         results = self._process(sorted(set(wanted.values())))
         return answers | {given: results[study_id] for given, study_id in wanted.items()}
 
+    def result(self, study_id: str, answer: Answer) -> StudyResult:
+        """Give an answer as a result: one that is an error, with what is in place all the same."""
+        if isinstance(answer, StudyResult):
+            return answer
+        error = f"{answer.code}: {answer}"
+        if not isinstance(answer, StudyNotEligible):
+            return _nothing(study_id, error)
+        return self.ledger.held_back(str(UUID(study_id)), error) or _nothing(study_id, error)
+
     def _process(self, study_ids: list[str]) -> dict[str, Answer]:
         self.ledger.refresh(self.policy, study_ids)
         eligible = self.marts.eligible(study_ids)
-        report(STAGE, 0, len(study_ids))
-        with self._run(len(study_ids)) as run:
+        results: dict[str, Answer] = {}
+
+        def take(worked: Worked) -> None:
+            results[worked[1].study_id] = worked[1]
+
+        with self._run(EXPORTING, len(study_ids), take) as run:
             chosen = [study_id for study_id in study_ids if study_id in eligible]
             for start in range(0, len(chosen), self.batch_size):
                 batch = chosen[start : start + self.batch_size]
-                self._start(run, self.ledger.claim_these(batch))
+                self._start_exporting(run, self.ledger.claim_these(batch))
                 while run.running:
                     run.advance()
-        results: dict[str, Answer] = {result.study_id: result for _, result in run.worked}
         rows = self.ledger.rows(study_ids)
         for study_id in study_ids:
             if study_id in results:
                 continue
             if study_id in eligible and study_id in rows:
-                results[study_id] = _known_result(study_id, rows[study_id])
+                results[study_id] = self._known_result(study_id, rows[study_id])
             else:
                 results[study_id] = self.marts.explain_absence(study_id)
         return results
 
+    def _known_result(self, study_id: str, row: LedgerRow) -> StudyResult:
+        """Answer for a study that there was nothing to do for, or that another worker has."""
+        if row.status is not StudyStatus.EXPORTING and row.result is not None:
+            return row.result
+        error = f"{Code.BEING_EXPORTED}: another worker has it"
+        return self.ledger.held_back(study_id, error) or _nothing(study_id, error)
+
     @contextmanager
-    def _run(self, total: int) -> Iterator[_Run]:
-        pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="export")
-        run = _Run(pool, total)
+    def _run(self, stage: str, total: int, take: Callable[[Worked], None]) -> Iterator[_Run]:
+        pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix=stage)
+        run = _Run(pool, stage, total, take)
+        report(stage, 0, total)
         try:
             yield run
         finally:
@@ -233,15 +317,42 @@ class _Session:
             pool.shutdown(wait=True)
             self._put_back(unstarted)
 
-    def _start(self, run: _Run, leases: Sequence[Lease]) -> None:
-        studies = self.marts.studies([lease.study_id for lease in leases]) if leases else {}
+    def _keep_busy(
+        self,
+        run: _Run,
+        claim: Callable[[int], list[Lease]],
+        start: Callable[[_Run, Sequence[Lease]], None],
+    ) -> None:
+        """Claim studies as workers become free, until there is none left to claim."""
+        ahead = min(self.batch_size, STUDIES_AHEAD * self.concurrency)
+        is_dry = False
+        while True:
+            while not is_dry and len(run.running) < ahead:
+                leases = claim(ahead)
+                is_dry = not leases
+                start(run, leases)
+            if not run.running:
+                return
+            run.advance()
+
+    def _start_exporting(self, run: _Run, leases: Sequence[Lease]) -> None:
+        study_ids = [lease.study_id for lease in leases]
+        studies = self.marts.studies(study_ids) if leases else {}
+        accepted = self.ledger.acceptances(study_ids) if leases else {}
         for lease in leases:
             study = studies.get(lease.study_id)
             if study is None:
-                # A build took it out of the marts a moment ago.
-                self.ledger.release(lease)
-            else:
-                run.running[run.pool.submit(self._work, study, lease)] = lease
+                # A build takes it out of the marts just now.
+                self.ledger.release(lease, BUILD_SECONDS)
+                continue
+            study = replace(study, accepted=accepted.get(lease.study_id, frozenset()))
+            do = partial(self._export, lease, study)
+            run.running[run.pool.submit(self._work, lease, do)] = lease
+
+    def _start_withdrawing(self, run: _Run, leases: Sequence[Lease]) -> None:
+        for lease in leases:
+            do = partial(self._withdraw, lease)
+            run.running[run.pool.submit(self._work, lease, do)] = lease
 
     def _put_back(self, leases: Sequence[Lease]) -> None:
         for lease in leases:
@@ -251,31 +362,36 @@ class _Session:
                 # The run ends for a reason that weighs more; the lease will run out.
                 log.warning("study %s: its lease could not be given back", lease.study_id)
 
-    def _work(self, study: EligibleStudy, lease: Lease) -> Worked:
-        """Export one study; whatever happens to it stays with it."""
+    def _work(self, lease: Lease, do: Callable[[], Worked]) -> Worked:
+        """Do one study's work; whatever happens to it stays with it."""
         try:
-            return self._export(study, lease)
+            return self._do(lease, do)
         except LeaseLost:
             self.ledger.forget_lease(lease)
-            log.warning("study %s: another worker took it over", study.study_id)
-            return StudyStatus.EXPORTING.value, _failure(
-                study.study_id, study.organization_id, Code.LEASE_LOST, "another worker has it"
-            )
+            log.warning("study %s: another worker took it over", lease.study_id)
+            error = f"{Code.LEASE_LOST}: another worker has it"
+            result = self.ledger.held_back(lease.study_id, error)
+            return StudyStatus.EXPORTING, result or _nothing(lease.study_id, error)
 
-    def _export(self, study: EligibleStudy, lease: Lease) -> Worked:
+    def _do(self, lease: Lease, do: Callable[[], Worked]) -> Worked:
         try:
-            outcome = self.exporter.export_study(study, lease)
-            fingerprint = combined_fingerprint(study.fingerprint, self.policy)
-            status = self.ledger.finish(lease, outcome, fingerprint)
+            status, result = do()
         except (LeaseLost, DatabaseUnavailable):
             raise
         except Exception as error:  # noqa: BLE001  # one bad study must not stop the others
             place = describe(error)
-            log.error("study %s: %s", study.study_id, place)  # noqa: TRY400  # no message
-            result = _failure(study.study_id, study.organization_id, Code.INTERNAL_ERROR, place)
-            return self.ledger.give_up(lease, result).value, result
-        log.info("study %s: %s", study.study_id, status)
-        return status.value, outcome.result
+            log.error("study %s: %s", lease.study_id, place)  # noqa: TRY400  # no message
+            status, result = self.ledger.give_up(lease, f"{Code.INTERNAL_ERROR}: {place}")
+        log.info("study %s: %s", lease.study_id, status)
+        return status, result
+
+    def _export(self, lease: Lease, study: EligibleStudy) -> Worked:
+        outcome = self.exporter.export_study(study, lease)
+        fingerprint = combined_fingerprint(study.fingerprint, self.policy)
+        return self.ledger.finish(lease, outcome, fingerprint, self.policy), outcome.result
+
+    def _withdraw(self, lease: Lease) -> Worked:
+        return self.withdrawer.withdraw(lease)
 
 
 @contextmanager
@@ -293,9 +409,11 @@ def _session(
         ledger = Ledger(connections, max_attempts=export.max_attempts)
         stack.enter_context(_heartbeat(ledger))
         yield _Session(
+            connections=connections,
             ledger=ledger,
             marts=Warehouse(connections),
             exporter=Exporter(images, deidentifier, bucket, ledger, Budget()),
+            withdrawer=Withdrawer(bucket, ledger),
             policy=deidentify.policy(deidentifier, export),
             concurrency=export.concurrency,
             batch_size=export.batch_size,
@@ -324,20 +442,14 @@ def _heartbeat(ledger: Ledger) -> Iterator[None]:
         thread.join()
 
 
-def _known_result(study_id: str, row: LedgerRow) -> StudyResult:
-    """Answer for a study that there was nothing to do for, or that another worker has."""
-    if row.status is not StudyStatus.EXPORTING and row.result is not None:
-        return row.result
-    return _failure(study_id, row.organization_id, Code.BEING_EXPORTED, "another worker has it")
-
-
-def _failure(study_id: str, organization_id: str, code: str, reason: str) -> StudyResult:
+def _nothing(study_id: str, error: str) -> StudyResult:
+    """Give the result of a study that the ledger does not know."""
     return StudyResult(
         study_id=study_id,
-        organization_id=organization_id,
+        organization_id="",
         success=False,
         dicom_files_uploaded=0,
         reports_uploaded=0,
         metadata_uploaded=False,
-        errors=(f"{code}: {reason}",),
+        errors=(error,),
     )

@@ -33,6 +33,24 @@ class StudyNotEligible(EdenError):
     code = Code.NOT_ELIGIBLE.value
 
 
+class WithdrawalRefused(EdenError):
+    """So many exported studies are no longer eligible that none was withdrawn unasked."""
+
+    code = "WITHDRAWAL_REFUSED"
+
+
+class NotHeldBack(EdenError):
+    """The study is neither failed nor incomplete nor in quarantine: nothing to put back."""
+
+    code = "NOT_HELD_BACK"
+
+
+class NotAcceptable(EdenError):
+    """The image is not held back by this code; nothing was accepted."""
+
+    code = "NOT_ACCEPTABLE"
+
+
 class SourceFailed(Exception):
     """An image cannot be had from where its row says it is.
 

@@ -1,21 +1,17 @@
 """The ledger of the export: what waits, who works on it, what is in the bucket (design, section 5).
 
 Every change of a study is one transaction, and only its lease's owner makes it. Time is the
-database's. What is about to change in the bucket is noted before it does (``in_doubt``), so that
-a worker that dies in between leaves no object behind that nobody knows of.
+database's. What is about to change in the bucket is noted before it does (``in_doubt``), and again
+after every single request, so that a worker that dies leaves no object behind that nobody knows of,
+and what it had sent is not sent again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import socket
-import threading
-import time
-import uuid
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -24,16 +20,17 @@ from psycopg import sql
 from dicom_export.codes import Code, StudyStatus
 from dicom_export.connections import Connection, Connections
 from dicom_export.errors import LeaseLost
-from dicom_export.model import PlacedObject, StudyOutcome, StudyResult
+from dicom_export.leases import HeldLeases, Lease, deadline, new_owner
+from dicom_export.model import Acceptance, PlacedObject, StudyOutcome, StudyResult
 
 LEASE_SECONDS = 60.0
 BACKOFF_SECONDS = 60.0
 BACKOFF_LIMIT_SECONDS = 24 * 3600.0
-SAFETY = 0.25
-"""The last part of a lease in which nothing is begun any more, as a share of it."""
 
 _REFRESH_LOCK = 0x6564656E02
 
+# A study in quarantine waits for a person, whatever becomes of its rows: the file that looked like
+# somebody else's may be the only one left. One that is being withdrawn right now is left alone.
 _REFRESH = """
 WITH eligible AS MATERIALIZED (
     SELECT study_id, organization_id, doctor_rank,
@@ -42,9 +39,15 @@ WITH eligible AS MATERIALIZED (
     FROM analytics.eligible_studies
     WHERE %(ids)s::uuid[] IS NULL OR study_id = ANY (%(ids)s::uuid[])
 ), changed AS (
-    SELECT s.study_id, e.organization_id, e.doctor_rank, e.fingerprint
+    SELECT s.study_id, e.organization_id, e.doctor_rank, e.fingerprint,
+           s.status IN ('exporting', 'quarantined')
+               OR (s.status = 'exported' AND s.fingerprint = e.fingerprint) AS keeps_status
     FROM ops.study_exports AS s JOIN eligible AS e ON e.study_id = s.study_id
-    WHERE s.fingerprint <> e.fingerprint OR s.status = 'withdrawn'
+    WHERE (s.fingerprint <> e.fingerprint OR s.status = 'withdrawn' OR s.withdrawal IS NOT NULL)
+        AND NOT (
+            s.withdrawal IS NOT NULL AND s.status = 'exporting'
+            AND s.lease_until > clock_timestamp()
+        )
     ORDER BY s.study_id
     FOR UPDATE OF s
 ), updated AS (
@@ -52,8 +55,9 @@ WITH eligible AS MATERIALIZED (
     SET organization_id = c.organization_id,
         doctor_rank = c.doctor_rank,
         fingerprint = c.fingerprint,
-        status = CASE s.status WHEN 'exporting' THEN s.status ELSE 'waiting' END,
-        attempts = CASE s.status WHEN 'exporting' THEN s.attempts ELSE 0 END,
+        withdrawal = NULL,
+        status = CASE WHEN c.keeps_status THEN s.status ELSE 'waiting' END,
+        attempts = CASE WHEN c.keeps_status THEN s.attempts ELSE 0 END,
         next_attempt_at = now(),
         updated_at = now()
     FROM changed AS c
@@ -66,27 +70,39 @@ WHERE NOT EXISTS (SELECT FROM ops.study_exports AS s WHERE s.study_id = e.study_
 ON CONFLICT (study_id) DO NOTHING
 """
 
-_DUE = """
-    EXISTS (SELECT FROM analytics.eligible_studies AS e WHERE e.study_id = s.study_id)
-    AND (
-        (s.status IN ('waiting', 'incomplete') AND s.next_attempt_at <= %(due)s)
-        OR (s.status = 'exporting' AND s.lease_until <= clock_timestamp())
-    )
+_ELIGIBLE = """
+    s.withdrawal IS NULL
+    AND EXISTS (SELECT FROM analytics.eligible_studies AS e WHERE e.study_id = s.study_id)
 """
 
-_ASKED_FOR = """
+_DUE = f"""
+    s.status IN ('waiting', 'incomplete') AND s.next_attempt_at <= %(due)s AND {_ELIGIBLE}
+"""
+
+_LEFT_BY_THE_DEAD = f"""
+    s.status = 'exporting' AND s.lease_until <= clock_timestamp() AND {_ELIGIBLE}
+"""
+
+_ASKED_FOR = f"""
     s.study_id = ANY (%(ids)s::uuid[])
     AND (
         s.status IN ('waiting', 'incomplete', 'failed')
         OR (s.status = 'exporting' AND s.lease_until <= clock_timestamp())
     )
+    AND {_ELIGIBLE}
+"""
+
+# Once per run and study, whatever comes of it: one that could not be removed waits for the next.
+_TO_WITHDRAW = """
+    s.withdrawal IS NOT NULL AND s.status <> 'withdrawn' AND s.updated_at <= %(since)s
+    AND (s.status <> 'exporting' OR s.lease_until <= clock_timestamp())
 """
 
 _CLAIM = """
 WITH chosen AS (
     SELECT s.study_id FROM ops.study_exports AS s
     WHERE {condition}
-    ORDER BY s.next_attempt_at, s.study_id
+    ORDER BY {order}, s.study_id
     LIMIT %(limit)s
     FOR UPDATE OF s SKIP LOCKED
 )
@@ -101,18 +117,37 @@ WHERE s.study_id = chosen.study_id
 RETURNING s.study_id::text
 """
 
+RESULT = """jsonb_build_object(
+    'study_id', s.study_id,
+    'organization_id', s.organization_id,
+    'success', {success},
+    'dicom_files_uploaded', (
+        SELECT count(*) FROM ops.exported_objects AS o
+        WHERE o.study_id = s.study_id AND o.kind = 'dicom' AND NOT o.in_doubt
+    ),
+    'reports_uploaded', (
+        SELECT count(*) FROM ops.exported_objects AS o
+        WHERE o.study_id = s.study_id AND o.kind = 'report' AND NOT o.in_doubt
+    ),
+    'metadata_uploaded', EXISTS (
+        SELECT FROM ops.exported_objects AS o
+        WHERE o.study_id = s.study_id AND o.kind = 'metadata' AND NOT o.in_doubt
+    ),
+    'errors', {errors}
+)"""
+"""The result of a study as the ledger has it, for queries in which ``s`` is ``study_exports``."""
+
+_HELD_BACK = RESULT.format(success="false", errors="jsonb_build_array(%(error)s::text)")
+
 # A study that brings its workers down must not do so for ever.
-_FAIL_THE_FATAL = """
+_FAIL_THE_FATAL = f"""
 UPDATE ops.study_exports AS s
 SET status = 'failed', lease_owner = NULL, lease_until = NULL, updated_at = clock_timestamp(),
-    result = jsonb_build_object(
-        'study_id', s.study_id, 'organization_id', s.organization_id, 'success', false,
-        'dicom_files_uploaded', 0, 'reports_uploaded', 0, 'metadata_uploaded', false,
-        'errors', jsonb_build_array(%(error)s::text)
-    )
+    result = {_HELD_BACK}
 WHERE s.study_id IN (
     SELECT study_id FROM ops.study_exports
     WHERE status = 'exporting' AND lease_until <= clock_timestamp() AND attempts >= %(max)s
+        AND withdrawal IS NULL
     ORDER BY study_id
     FOR UPDATE SKIP LOCKED
 )
@@ -142,26 +177,75 @@ RETURNING clock_timestamp()
 _RELEASE = """
 UPDATE ops.study_exports
 SET status = 'waiting', attempts = greatest(attempts - 1, 0), lease_owner = NULL,
-    lease_until = NULL, updated_at = clock_timestamp()
+    lease_until = NULL, updated_at = clock_timestamp(),
+    next_attempt_at = CASE
+        WHEN %(wait)s = 0 AND next_attempt_at IS NOT NULL THEN next_attempt_at
+        ELSE clock_timestamp() + %(wait)s * interval '1 second'
+    END
 WHERE study_id = %(study_id)s AND lease_owner = %(owner)s AND status = 'exporting'
 """
 
-_FINISH = """
+_BACKOFF = """interval '1 second'
+    * least(%(backoff)s * power(2, least(attempts, 30) - 1), %(backoff_limit)s)"""
+
+_FINISH = f"""
 UPDATE ops.study_exports
 SET status = CASE
-        WHEN %(status)s = 'incomplete' AND attempts >= %(max)s THEN 'failed' ELSE %(status)s END,
-    fingerprint = coalesce(%(fingerprint)s, fingerprint),
+        WHEN %(status)s = 'incomplete' AND %(is_hopeful)s AND attempts >= %(max)s THEN 'failed'
+        ELSE %(status)s
+    END,
+    fingerprint = %(fingerprint)s,
+    policy = %(policy)s,
     exported_fingerprint =
         CASE %(status)s WHEN 'exported' THEN %(fingerprint)s ELSE exported_fingerprint END,
     exported_at = CASE %(status)s WHEN 'exported' THEN clock_timestamp() ELSE exported_at END,
-    next_attempt_at = clock_timestamp() + interval '1 second'
-        * least(%(backoff)s * power(2, least(attempts, 30) - 1), %(backoff_limit)s),
+    next_attempt_at = CASE
+        WHEN %(status)s <> 'incomplete' OR %(is_hopeful)s THEN clock_timestamp() + {_BACKOFF}
+    END,
     lease_owner = NULL,
     lease_until = NULL,
     result = %(result)s::jsonb,
     updated_at = clock_timestamp()
 WHERE study_id = %(study_id)s AND lease_owner = %(owner)s AND status = 'exporting'
 RETURNING status
+"""
+
+_GIVE_UP = f"""
+UPDATE ops.study_exports AS s
+SET status = CASE WHEN attempts >= %(max)s THEN 'failed' ELSE 'incomplete' END,
+    next_attempt_at = clock_timestamp() + {_BACKOFF},
+    lease_owner = NULL,
+    lease_until = NULL,
+    result = {_HELD_BACK},
+    updated_at = clock_timestamp()
+WHERE study_id = %(study_id)s AND lease_owner = %(owner)s AND status = 'exporting'
+RETURNING status, result
+"""
+
+_RESULT_OF_WITHDRAWAL = RESULT.format(
+    success="false",
+    errors="""jsonb_build_array(%(code)s::text || CASE
+        WHEN withdrawal = '{deleted}' THEN ': the source has deleted it'
+        ELSE ': it fails ' || array_to_string(withdrawal, ', ')
+    END)""",
+)
+
+_WITHDRAWN = f"""
+UPDATE ops.study_exports AS s
+SET status = 'withdrawn', attempts = 0, lease_owner = NULL, lease_until = NULL,
+    result = {_RESULT_OF_WITHDRAWAL}, updated_at = clock_timestamp()
+WHERE study_id = %(study_id)s AND lease_owner = %(owner)s AND status = 'exporting'
+RETURNING result
+"""
+
+_NOT_WITHDRAWN = f"""
+UPDATE ops.study_exports AS s
+SET status = 'incomplete', next_attempt_at = clock_timestamp(),
+    lease_owner = NULL, lease_until = NULL,
+    result = {RESULT.format(success="false", errors="to_jsonb(%(errors)s::text[])")},
+    updated_at = clock_timestamp()
+WHERE study_id = %(study_id)s AND lease_owner = %(owner)s AND status = 'exporting'
+RETURNING result
 """
 
 _FORGET_IMAGES = """
@@ -171,17 +255,19 @@ WHERE study_id = %(study_id)s AND NOT image_id = ANY (%(ids)s::uuid[])
 
 _WRITE_IMAGES = """
 INSERT INTO ops.image_exports
-    (image_id, study_id, status, reason, source_sha256, sha256, bytes, key, updated_at)
+    (image_id, study_id, status, reason, source_sha256, sha256, bytes, key, source_updated_at,
+     updated_at)
 SELECT given.image_id, %(study_id)s, given.status, given.reason, given.source_sha256,
-       given.sha256, given.bytes, given.key, clock_timestamp()
+       given.sha256, given.bytes, given.key, given.source_updated_at, clock_timestamp()
 FROM jsonb_to_recordset(%(images)s::jsonb) AS given (
     image_id uuid, status text, reason text, source_sha256 text, sha256 text, bytes bigint,
-    key text
+    key text, source_updated_at timestamptz
 )
 ON CONFLICT (image_id) DO UPDATE SET
     study_id = excluded.study_id, status = excluded.status, reason = excluded.reason,
     source_sha256 = excluded.source_sha256, sha256 = excluded.sha256, bytes = excluded.bytes,
-    key = excluded.key, updated_at = excluded.updated_at
+    key = excluded.key, source_updated_at = excluded.source_updated_at,
+    updated_at = excluded.updated_at
 """
 
 _FORGET_OBJECTS = """
@@ -190,36 +276,51 @@ WHERE study_id = %(study_id)s AND NOT key = ANY (%(keys)s::text[])
 """
 
 _WRITE_OBJECTS = """
-INSERT INTO ops.exported_objects AS o (study_id, key, kind, sha256, bytes, in_doubt)
-SELECT %(study_id)s, given.key, given.kind, given.sha256, given.bytes, given.in_doubt
+INSERT INTO ops.exported_objects AS o
+    (study_id, key, kind, sha256, bytes, in_doubt, source_updated_at)
+SELECT %(study_id)s, given.key, given.kind, given.sha256, given.bytes, given.in_doubt,
+       given.source_updated_at
 FROM jsonb_to_recordset(%(objects)s::jsonb) AS given (
-    key text, kind text, sha256 text, bytes bigint, in_doubt boolean
+    key text, kind text, sha256 text, bytes bigint, in_doubt boolean, source_updated_at timestamptz
 )
 ON CONFLICT (study_id, key) DO UPDATE SET
     sha256 = excluded.sha256, bytes = excluded.bytes, in_doubt = excluded.in_doubt,
-    uploaded_at = clock_timestamp()
-WHERE (o.sha256, o.bytes, o.in_doubt)
-    IS DISTINCT FROM (excluded.sha256, excluded.bytes, excluded.in_doubt)
+    source_updated_at = excluded.source_updated_at,
+    uploaded_at = CASE
+        WHEN (o.sha256, o.bytes, o.in_doubt)
+            IS DISTINCT FROM (excluded.sha256, excluded.bytes, excluded.in_doubt)
+            THEN clock_timestamp()
+        ELSE o.uploaded_at
+    END
+WHERE (o.sha256, o.bytes, o.in_doubt, o.source_updated_at) IS DISTINCT FROM
+    (excluded.sha256, excluded.bytes, excluded.in_doubt, excluded.source_updated_at)
 """
 
+# A note that is lost with the server costs one needless request, so that nobody waits for its disk.
+_WHILE_MINE = """
+WITH hasty AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true)
+), mine AS MATERIALIZED (
+    SELECT s.study_id FROM hasty, ops.study_exports AS s
+    WHERE s.study_id = %(study_id)s AND s.lease_owner = %(owner)s AND s.status = 'exporting'
+        AND s.lease_until > clock_timestamp()
+    FOR SHARE OF s
+)
+"""
 
-@dataclass(slots=True)
-class Lease:
-    """The right to work on one study. ``deadline`` is moved on by the heartbeat."""
+_SETTLE = f"""
+{_WHILE_MINE}
+UPDATE ops.exported_objects AS o
+SET sha256 = %(sha256)s, bytes = %(bytes)s, in_doubt = false, uploaded_at = clock_timestamp()
+FROM mine
+WHERE o.study_id = mine.study_id AND o.key = %(key)s
+"""
 
-    study_id: str
-    owner: str
-    deadline: float
-    """On this machine's monotonic clock, and never later than by the database's."""
-
-    def require(self) -> None:
-        """Make sure that no other worker can have taken over.
-
-        Raises:
-            LeaseLost: the lease has run out or is about to.
-        """
-        if time.monotonic() >= self.deadline:
-            raise LeaseLost(self.study_id)
+_FORGET = f"""
+{_WHILE_MINE}
+DELETE FROM ops.exported_objects AS o USING mine
+WHERE o.study_id = mine.study_id AND o.key = %(key)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +330,6 @@ class LedgerRow:
     organization_id: str
     status: StudyStatus
     result: StudyResult | None
-
-
-@dataclass(slots=True)
-class _Held:
-    """The leases of this process, for its heartbeat."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    leases: dict[tuple[str, str], Lease] = field(default_factory=dict)
 
 
 class Ledger:
@@ -254,7 +347,9 @@ class Ledger:
         self._connections = connections
         self._max_attempts = max_attempts
         self._backoff_seconds = backoff_seconds
-        self._held = _Held()
+        self._held = HeldLeases()
+
+    # What there is to do --------------------------------------------------------------------------
 
     def refresh(self, policy: str, study_ids: Sequence[str] | None = None) -> datetime:
         """Note what has become eligible or has changed; return the database's time.
@@ -270,45 +365,20 @@ class Ledger:
 
     def count_due(self, due: datetime) -> int:
         """Count the studies that :meth:`claim` would give."""
-        query = f"SELECT count(*) FROM ops.study_exports AS s WHERE {_DUE}"
-        with self._connections.borrow() as connection:
-            row = connection.execute(query, {"due": due}).fetchone()
-        return int(row[0]) if row else 0
+        query = (
+            f"SELECT count(*) FROM ops.study_exports AS s WHERE ({_DUE}) OR ({_LEFT_BY_THE_DEAD})"
+        )
+        return self._count(query, {"due": due})
 
     def count_left(self) -> int:
         """Count the eligible studies that are to be worked on at some time, by somebody."""
-        query = (
+        return self._count(
             "SELECT count(*) FROM ops.study_exports AS s "
             "JOIN analytics.eligible_studies USING (study_id) "
-            "WHERE s.status IN ('waiting', 'exporting', 'incomplete')"
+            "WHERE s.status IN ('waiting', 'exporting') "
+            "OR (s.status = 'incomplete' AND s.next_attempt_at IS NOT NULL)",
+            {},
         )
-        with self._connections.borrow() as connection:
-            row = connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
-
-    def claim(self, limit: int, due: datetime) -> list[Lease]:
-        """Take up to ``limit`` studies that were due at ``due``, the longest due first.
-
-        Studies whose worker died are among them, unless they have had all their attempts.
-        """
-        with self._connections.borrow() as connection:
-            error = f"{Code.LEASE_EXPIRED}: no worker lived to finish it"
-            connection.execute(_FAIL_THE_FATAL, {"max": self._max_attempts, "error": error})
-        return self._claim(_DUE, {"due": due, "limit": limit})
-
-    def claim_these(self, study_ids: Sequence[str]) -> list[Lease]:
-        """Take the given studies as far as there is work to do, failed ones and early ones too."""
-        return self._claim(_ASKED_FOR, {"ids": list(study_ids), "limit": len(study_ids)})
-
-    def leases(self) -> dict[str, tuple[datetime, bool]]:
-        """Read the leases on eligible studies, whoever holds them: end, and whether it is past."""
-        query = (
-            "SELECT study_id::text, lease_until, lease_until <= clock_timestamp() "
-            "FROM ops.study_exports JOIN analytics.eligible_studies USING (study_id) "
-            "WHERE status = 'exporting'"
-        )
-        with self._connections.borrow() as connection:
-            return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
 
     def rows(self, study_ids: Sequence[str]) -> dict[str, LedgerRow]:
         """Read where studies stand; those that were never eligible are absent."""
@@ -327,39 +397,90 @@ class Ledger:
             for study_id, organization_id, status, result in rows
         }
 
+    def held_back(self, study_id: str, error: str) -> StudyResult | None:
+        """Give the result of a study that was not worked on: the error, and what is in place."""
+        query = f"SELECT {_HELD_BACK} FROM ops.study_exports AS s WHERE study_id = %(study_id)s"
+        with self._connections.borrow() as connection:
+            row = connection.execute(query, {"study_id": study_id, "error": error}).fetchone()
+        return None if row is None else StudyResult.from_dict(row[0])
+
     def placed(self, study_id: str) -> dict[str, PlacedObject]:
         """Read what is in the bucket for a study, or may be, by key."""
         query = (
-            "SELECT key, kind, sha256, bytes, in_doubt FROM ops.exported_objects "
-            "WHERE study_id = %s ORDER BY key"
+            "SELECT key, kind, sha256, bytes, in_doubt, source_updated_at::text "
+            "FROM ops.exported_objects WHERE study_id = %s ORDER BY key"
         )
         with self._connections.borrow() as connection:
             return {row[0]: PlacedObject(*row) for row in connection.execute(query, (study_id,))}
 
+    def acceptances(self, study_ids: Sequence[str]) -> dict[str, frozenset[Acceptance]]:
+        """Read what a person lets through, by study; a study without is absent."""
+        query = (
+            "SELECT study_id::text, image_id::text, code, source_sha256 FROM ops.acceptances "
+            "WHERE study_id = ANY (%s::uuid[])"
+        )
+        found: dict[str, set[Acceptance]] = {}
+        with self._connections.borrow() as connection:
+            for study_id, image_id, code, sha256 in connection.execute(query, (list(study_ids),)):
+                found.setdefault(study_id, set()).add(Acceptance(image_id, Code(code), sha256))
+        return {study_id: frozenset(accepted) for study_id, accepted in found.items()}
+
+    # Leases ---------------------------------------------------------------------------------------
+
+    def claim(self, limit: int, due: datetime) -> list[Lease]:
+        """Take up to ``limit`` studies that were due at ``due``, the longest due first.
+
+        Studies whose worker died come before all others, unless they have had all their attempts.
+        """
+        with self._connections.borrow() as connection:
+            error = f"{Code.LEASE_EXPIRED}: no worker lived to finish it"
+            connection.execute(_FAIL_THE_FATAL, {"max": self._max_attempts, "error": error})
+        leases = self._claim(_LEFT_BY_THE_DEAD, "s.lease_until", {"limit": limit})
+        if len(leases) < limit:
+            parameters = {"due": due, "limit": limit - len(leases)}
+            leases += self._claim(_DUE, "s.next_attempt_at", parameters)
+        return leases
+
+    def claim_these(self, study_ids: Sequence[str]) -> list[Lease]:
+        """Take the given studies as far as there is work to do, failed ones and early ones too."""
+        parameters = {"ids": list(study_ids), "limit": len(study_ids)}
+        return self._claim(_ASKED_FOR, "s.next_attempt_at", parameters)
+
+    def claim_withdrawals(self, limit: int, since: datetime) -> list[Lease]:
+        """Take up to ``limit`` studies that are to be withdrawn and were not touched ``since``."""
+        return self._claim(_TO_WITHDRAW, "s.study_id", {"since": since, "limit": limit})
+
+    def leases(self) -> dict[str, tuple[datetime, bool]]:
+        """Read the leases on studies that this run could go on with, whoever holds them.
+
+        By study, the lease's end and whether it is past.
+        """
+        query = """
+            SELECT study_id::text, lease_until, lease_until <= clock_timestamp()
+            FROM ops.study_exports AS s
+            WHERE status = 'exporting' AND (
+                withdrawal IS NOT NULL
+                OR EXISTS (
+                    SELECT FROM analytics.study_eligibility AS e WHERE e.study_id = s.study_id
+                )
+                OR EXISTS (
+                    SELECT FROM analytics.eligible_studies AS e WHERE e.study_id = s.study_id
+                )
+            )
+        """
+        with self._connections.borrow() as connection:
+            return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+
     def renew_all(self) -> None:
         """Prolong every lease that this process holds and that nobody has taken over."""
-        with self._held.lock:
-            owners = list({owner for _, owner in self._held.leases})
+        owners = self._held.owners()
         if not owners:
             return
-        deadline = self._deadline()
+        until = deadline(self.lease_seconds)
         parameters = {"owners": owners, "seconds": self.lease_seconds}
         with self._connections.borrow() as connection:
             renewed = connection.execute(_RENEW, parameters).fetchall()
-        with self._held.lock:
-            for study_id, owner in renewed:
-                if lease := self._held.leases.get((study_id, owner)):
-                    lease.deadline = deadline
-
-    def begin(self, lease: Lease, objects: Iterable[PlacedObject]) -> None:
-        """Note, before it happens, that these objects are about to be sent or removed.
-
-        Raises:
-            LeaseLost: another worker has the study.
-        """
-        with self._connections.borrow() as connection, connection.transaction():
-            self._confirm(connection, lease)
-            _write_objects(connection, lease.study_id, objects)
+        self._held.prolong(renewed, until)
 
     def confirm(self, lease: Lease) -> datetime:
         """Make sure, by the database, that the study is still this worker's; return its time.
@@ -370,7 +491,55 @@ class Ledger:
         with self._connections.borrow() as connection:
             return self._confirm(connection, lease)
 
-    def finish(self, lease: Lease, outcome: StudyOutcome, fingerprint: str) -> StudyStatus:
+    def release(self, lease: Lease, wait_seconds: float = 0) -> None:
+        """Put back a study that was not begun; the attempt does not count."""
+        parameters = _of(lease) | {"wait": wait_seconds}
+        with self._connections.borrow() as connection:
+            connection.execute(_RELEASE, parameters)
+        self._held.drop(lease)
+
+    def forget_lease(self, lease: Lease) -> None:
+        """Stop renewing a lease that was lost."""
+        self._held.drop(lease)
+
+    # What is in the bucket ------------------------------------------------------------------------
+
+    def begin(self, lease: Lease, objects: Iterable[PlacedObject]) -> datetime:
+        """Note, before it happens, that these objects are about to be sent or removed.
+
+        Returns the database's time.
+
+        Raises:
+            LeaseLost: another worker has the study.
+        """
+        with self._connections.borrow() as connection, connection.transaction():
+            now = self._confirm(connection, lease)
+            _write_objects(connection, lease.study_id, objects)
+            return now
+
+    def settle(self, lease: Lease, placed: PlacedObject) -> None:
+        """Note that an object is in place, byte for byte as described.
+
+        Raises:
+            LeaseLost: another worker has the study, or may have by the database's clock; nothing
+                was noted, and nothing more may be done to the bucket.
+        """
+        values = {"key": placed.key, "sha256": placed.sha256, "bytes": placed.bytes}
+        self._note(_SETTLE, lease, values)
+
+    def forget(self, lease: Lease, key: str) -> None:
+        """Note that an object is gone.
+
+        Raises:
+            LeaseLost: as :meth:`settle` does.
+        """
+        self._note(_FORGET, lease, {"key": key})
+
+    # Ends -----------------------------------------------------------------------------------------
+
+    def finish(
+        self, lease: Lease, outcome: StudyOutcome, fingerprint: str, policy: str | None = None
+    ) -> StudyStatus:
         """Write the outcome: study, images and objects in one transaction.
 
         An incomplete study that has had all its attempts becomes failed.
@@ -378,101 +547,104 @@ class Ledger:
         Raises:
             LeaseLost: another worker has the study; nothing was written.
         """
+        parameters = self._backoff() | {
+            "status": outcome.status.value,
+            "is_hopeful": outcome.is_hopeful,
+            "result": json.dumps(outcome.result.to_dict()),
+            "fingerprint": fingerprint,
+            "policy": policy,
+        }
         with self._connections.borrow() as connection, connection.transaction():
-            status = self._close(connection, lease, outcome.status, outcome.result, fingerprint)
+            (status,) = _end(connection, _FINISH, lease, parameters)
             _write_images(connection, lease.study_id, outcome)
             keys = [placed.key for placed in outcome.objects]
-            parameters = {"study_id": lease.study_id, "keys": keys}
-            connection.execute(_FORGET_OBJECTS, parameters)
+            connection.execute(_FORGET_OBJECTS, {"study_id": lease.study_id, "keys": keys})
             _write_objects(connection, lease.study_id, outcome.objects)
-        self._drop(lease)
-        return status
+        self._held.drop(lease)
+        return StudyStatus(status)
 
-    def give_up(self, lease: Lease, result: StudyResult) -> StudyStatus:
+    def give_up(self, lease: Lease, error: str) -> tuple[StudyStatus, StudyResult]:
         """Write that an attempt broke off; images and objects stay as they were noted last.
 
         Raises:
             LeaseLost: another worker has the study; nothing was written.
         """
-        with self._connections.borrow() as connection, connection.transaction():
-            status = self._close(connection, lease, StudyStatus.INCOMPLETE, result, None)
-        self._drop(lease)
-        return status
-
-    def release(self, lease: Lease) -> None:
-        """Put back a study that was not begun; the attempt does not count."""
-        parameters = {"study_id": lease.study_id, "owner": lease.owner}
         with self._connections.borrow() as connection:
-            connection.execute(_RELEASE, parameters)
-        self._drop(lease)
+            parameters = self._backoff() | {"error": error}
+            status, result = _end(connection, _GIVE_UP, lease, parameters)
+        self._held.drop(lease)
+        return StudyStatus(status), StudyResult.from_dict(result)
 
-    def forget_lease(self, lease: Lease) -> None:
-        """Stop renewing a lease that was lost."""
-        self._drop(lease)
+    def finish_withdrawal(self, lease: Lease) -> StudyResult:
+        """Write that nothing of the study is in the bucket any more.
 
-    def _claim(self, condition: LiteralString, parameters: dict[str, Any]) -> list[Lease]:
-        # A name for this claim alone: a thread that lost its lease must not pass for the one that
-        # took it over, though both belong to one process.
-        owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
-        deadline = self._deadline()
-        query = sql.SQL(_CLAIM).format(condition=sql.SQL(condition))
+        Raises:
+            LeaseLost: another worker has the study; nothing was written.
+        """
+        with self._connections.borrow() as connection, connection.transaction():
+            (result,) = _end(connection, _WITHDRAWN, lease, {"code": Code.WITHDRAWN.value})
+            connection.execute(_FORGET_IMAGES, {"study_id": lease.study_id, "ids": []})
+        self._held.drop(lease)
+        return StudyResult.from_dict(result)
+
+    def fail_withdrawal(self, lease: Lease, errors: Sequence[str]) -> StudyResult:
+        """Write that some of the study is still in the bucket; the next run goes on.
+
+        Raises:
+            LeaseLost: another worker has the study; nothing was written.
+        """
+        with self._connections.borrow() as connection:
+            (result,) = _end(connection, _NOT_WITHDRAWN, lease, {"errors": list(errors)})
+        self._held.drop(lease)
+        return StudyResult.from_dict(result)
+
+    def _claim(
+        self, condition: LiteralString, order: LiteralString, parameters: dict[str, Any]
+    ) -> list[Lease]:
+        owner = new_owner()
+        until = deadline(self.lease_seconds)
+        query = sql.SQL(_CLAIM).format(condition=sql.SQL(condition), order=sql.SQL(order))
         values = parameters | {"owner": owner, "seconds": self.lease_seconds}
         with self._connections.borrow() as connection:
             rows = connection.execute(query, values).fetchall()
-        leases = [Lease(study_id, owner, deadline) for (study_id,) in rows]
-        with self._held.lock:
-            self._held.leases |= {(lease.study_id, owner): lease for lease in leases}
+        leases = [Lease(study_id, owner, until) for (study_id,) in rows]
+        self._held.add(leases)
         return leases
 
     def _confirm(self, connection: Connection, lease: Lease) -> datetime:
-        deadline = self._deadline()
-        parameters = {
-            "study_id": lease.study_id,
-            "owner": lease.owner,
-            "seconds": self.lease_seconds,
-        }
-        row = connection.execute(_CONFIRM, parameters).fetchone()
+        until = deadline(self.lease_seconds)
+        row = connection.execute(_CONFIRM, _of(lease) | {"seconds": self.lease_seconds}).fetchone()
         if row is None:
             raise LeaseLost(lease.study_id)
-        lease.deadline = deadline
+        lease.deadline = until
         time_of_database: datetime = row[0]
         return time_of_database
 
-    def _close(
-        self,
-        connection: Connection,
-        lease: Lease,
-        status: StudyStatus,
-        result: StudyResult,
-        fingerprint: str | None,
-    ) -> StudyStatus:
-        parameters = {
-            "study_id": lease.study_id,
-            "owner": lease.owner,
-            "status": status.value,
-            "result": json.dumps(result.to_dict()),
-            "fingerprint": fingerprint,
+    def _note(self, query: LiteralString, lease: Lease, values: dict[str, Any]) -> None:
+        with self._connections.borrow() as connection:
+            if connection.execute(query, _of(lease) | values).rowcount != 1:
+                raise LeaseLost(lease.study_id)
+
+    def _backoff(self) -> dict[str, Any]:
+        return {
             "max": self._max_attempts,
             "backoff": self._backoff_seconds,
             "backoff_limit": BACKOFF_LIMIT_SECONDS,
         }
-        row = connection.execute(_FINISH, parameters).fetchone()
-        if row is None:
-            raise LeaseLost(lease.study_id)
-        return StudyStatus(row[0])
 
-    def _drop(self, lease: Lease) -> None:
-        with self._held.lock:
-            self._held.leases.pop((lease.study_id, lease.owner), None)
-
-    def _deadline(self) -> float:
-        """A deadline for a lease that is about to be asked for: the database starts it later."""
-        return time.monotonic() + self.lease_seconds * (1 - SAFETY)
+    def _count(self, query: LiteralString, parameters: dict[str, Any]) -> int:
+        with self._connections.borrow() as connection:
+            row = connection.execute(query, parameters).fetchone()
+        return int(row[0]) if row else 0
 
 
 def combined_fingerprint(fingerprint: str, policy: str) -> str:
     """Mix the policy into the warehouse's fingerprint, as ``refresh`` does in SQL."""
     return hashlib.sha256(f"{fingerprint}\n{policy}".encode()).hexdigest()
+
+
+def _of(lease: Lease) -> dict[str, Any]:
+    return {"study_id": lease.study_id, "owner": lease.owner}
 
 
 def _now(connection: Connection) -> datetime:
@@ -481,6 +653,15 @@ def _now(connection: Connection) -> datetime:
         raise AssertionError("SELECT gives a row")
     now: datetime = row[0]
     return now
+
+
+def _end(
+    connection: Connection, query: LiteralString, lease: Lease, parameters: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    row = connection.execute(query, _of(lease) | dict(parameters)).fetchone()
+    if row is None:
+        raise LeaseLost(lease.study_id)
+    return row
 
 
 def _write_images(connection: Connection, study_id: str, outcome: StudyOutcome) -> None:
@@ -493,6 +674,7 @@ def _write_images(connection: Connection, study_id: str, outcome: StudyOutcome) 
             "sha256": image.sha256,
             "bytes": image.bytes,
             "key": image.key,
+            "source_updated_at": image.source_updated_at,
         }
         for image in outcome.images
     ]
@@ -502,13 +684,14 @@ def _write_images(connection: Connection, study_id: str, outcome: StudyOutcome) 
 
 
 def _write_objects(connection: Connection, study_id: str, objects: Iterable[PlacedObject]) -> None:
-    rows: Collection[dict[str, Any]] = [
+    rows = [
         {
             "key": placed.key,
             "kind": placed.kind,
             "sha256": placed.sha256,
             "bytes": placed.bytes,
             "in_doubt": placed.in_doubt,
+            "source_updated_at": placed.source_updated_at,
         }
         for placed in objects
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from dicom_export.codes import Code, ImageStatus, StudyStatus
@@ -32,6 +32,7 @@ class EligibleImage:
     file_path: str | None = field(repr=False)
     file_size: int | None
     """Bytes, as the PACS wrote them down."""
+    updated_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,17 @@ class EligibleReport:
     doctor_rank: int | None
     content: str | None = field(repr=False)
     signed_at: str | None
+    updated_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A row of ``ops.acceptances``, as far as checks care: what a person lets through."""
+
+    image_id: str
+    code: Code
+    source_sha256: str
+    """Of the file that the person saw; another one is not let through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,16 @@ class EligibleStudy:
     """The warehouse's, before the policy of de-identification is mixed in."""
     reports: tuple[EligibleReport, ...]
     images: tuple[EligibleImage, ...]
+    accepted: frozenset[Acceptance] = frozenset()
+    """What a person lets through, from the ledger."""
+
+    def overruled(self, image_id: str, source_sha256: str | None) -> frozenset[Code]:
+        """Name the codes that a person accepted for an image, while it holds these bytes."""
+        return frozenset(
+            acceptance.code
+            for acceptance in self.accepted
+            if (acceptance.image_id, acceptance.source_sha256) == (image_id, source_sha256)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +133,8 @@ class ImageOutcome:
     """Of the object in the bucket, as are ``bytes`` and ``key``; None where there is none."""
     bytes: int | None = None
     key: str | None = None
+    source_updated_at: str | None = None
+    """Of the image's row, when this was found out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +150,8 @@ class PlacedObject:
     sha256: str
     bytes: int
     in_doubt: bool = False
+    source_updated_at: str | None = field(default=None, compare=False)
+    """Of the image's or report's row, when the object was last compared with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +162,43 @@ class StudyOutcome:
     status: StudyStatus
     images: tuple[ImageOutcome, ...]
     objects: tuple[PlacedObject, ...]
+    is_hopeful: bool = True
+    """Whether an incomplete study may be complete when it is tried again as it is."""
+
+
+RESULTS_KEPT = 1000
+"""Results that a discovery remembers, so that its memory does not grow with what waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawals:
+    """What a discovery did about studies that are no longer eligible."""
+
+    withdrawn: int = 0
+    """Studies of which nothing is in the bucket any more."""
+    refused: int = 0
+    """Exported studies that would have been withdrawn, had they not been so many."""
+    exported: int = 0
+    """Exported studies in all, those refused among them."""
+    failed: tuple[StudyResult, ...] = ()
+    """Studies that could not be removed from the bucket; the next discovery tries again."""
+
+    @property
+    def success(self) -> bool:
+        """Whether nothing is in the bucket that does not belong there."""
+        return not self.refused and not self.failed
+
+    def and_then(self, later: Withdrawals) -> Withdrawals:
+        """Sum up with what the same discovery did later: that tried again what had failed."""
+        return replace(later, withdrawn=self.withdrawn + later.withdrawn)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a document for JSON."""
+        return {
+            "withdrawn": self.withdrawn,
+            "refused": self.refused,
+            "failed": [result.to_dict() for result in self.failed],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,23 +210,64 @@ class DiscoverySummary:
     left: int
     """Eligible studies that still wait, are tried again later, or are in another worker's hands."""
     results: tuple[StudyResult, ...]
+    """Of at most :data:`RESULTS_KEPT` studies; where there were more, those held back first."""
+    held_back: int = 0
+    """Studies worked on by this run that are not exported."""
+    withdrawals: Withdrawals = field(default_factory=Withdrawals)
 
     @property
     def success(self) -> bool:
-        """Whether all studies worked on are exported."""
-        return all(result.success for result in self.results)
+        """Whether all studies worked on are exported, and none is there that should not be."""
+        return not self.held_back and self.withdrawals.success
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there was nothing to do."""
+        return not self.counts and not self.withdrawals.withdrawn and self.withdrawals.success
 
     def to_dict(self) -> dict[str, Any]:
-        """Give ``counts``, ``left`` and the results' dictionaries, fit for JSON."""
+        """Give a document for JSON."""
         return {
+            "success": self.success,
             "counts": dict(self.counts),
             "left": self.left,
+            "withdrawals": self.withdrawals.to_dict(),
             "results": [result.to_dict() for result in self.results],
+            "results_left_out": sum(self.counts.values()) - len(self.results),
         }
 
-    @classmethod
-    def of(cls, worked: list[tuple[str, StudyResult]], left: int) -> DiscoverySummary:
-        """Sum up pairs of status and result."""
-        counts = Counter(status for status, _ in worked)
-        ordered = dict(sorted(counts.items()))
-        return cls(counts=ordered, left=left, results=tuple(result for _, result in worked))
+
+class Tally:
+    """Counts what a discovery did, in memory that does not grow with it."""
+
+    def __init__(self, kept: int = RESULTS_KEPT) -> None:
+        self._kept = kept
+        self._counts: Counter[str] = Counter()
+        self._held_back: list[tuple[int, StudyResult]] = []
+        self._exported: list[tuple[int, StudyResult]] = []
+        self._held_back_count = 0
+
+    @property
+    def total(self) -> int:
+        """Studies worked on so far."""
+        return self._counts.total()
+
+    def add(self, status: StudyStatus, result: StudyResult) -> None:
+        """Count one study."""
+        self._held_back_count += not result.success
+        results = self._exported if result.success else self._held_back
+        if len(results) < self._kept:
+            results.append((self.total, result))
+        self._counts[status.value] += 1
+
+    def summary(self, left: int, withdrawals: Withdrawals) -> DiscoverySummary:
+        """Sum up."""
+        room = self._kept - len(self._held_back)
+        kept = sorted([*self._held_back, *self._exported[:room]], key=lambda entry: entry[0])
+        return DiscoverySummary(
+            counts=dict(sorted(self._counts.items())),
+            left=left,
+            results=tuple(result for _, result in kept),
+            held_back=self._held_back_count,
+            withdrawals=withdrawals,
+        )

@@ -55,6 +55,12 @@ class PreparedStudy:
         return StudyStatus.INCOMPLETE if self.errors else StudyStatus.EXPORTED
 
     @property
+    def is_hopeful(self) -> bool:
+        """Whether what is missing may turn up; what is no image, and silent reports, will not."""
+        waiting = (ImageStatus.MISSING, ImageStatus.REFUSED)
+        return any(item.code and item.code.image_status in waiting for item in self.images)
+
+    @property
     def errors(self) -> tuple[str, ...]:
         """What holds the study back, fit to be shown."""
         held_back = [
@@ -75,10 +81,13 @@ class PreparedStudy:
 def prepare(
     study: EligibleStudy, sources: Sources, deidentifier: Deidentifier, scratch: Scratch
 ) -> PreparedStudy:
-    """Bring and judge every file and report of a study; one bad file stops no other."""
+    """Bring and judge every file and report of a study; one bad file stops no other.
+
+    A check does not stop an image for a code that a person accepted for its bytes.
+    """
     images = [_image(study, image, sources, deidentifier, scratch) for image in study.images]
     reports = [_report(study, report, deidentifier, scratch) for report in study.reports]
-    return PreparedStudy(study, _warned(_compared(images)), reports)
+    return PreparedStudy(study, _warned(_compared(study, images)), reports)
 
 
 def _image(
@@ -90,7 +99,8 @@ def _image(
 ) -> PreparedImage:
     try:
         original = sources.fetch(study, image, scratch)
-        found = checks.inspect(original.open(), original.size, study, image)
+        overruled = study.overruled(image.image_id, original.sha256)
+        found = checks.inspect(original.open(), original.size, study, image, overruled)
         blob = None
         if found.code is None:
             blob = deidentifier.image(original, study, image, scratch)
@@ -110,7 +120,7 @@ def _image(
     )
 
 
-def _compared(images: Sequence[PreparedImage]) -> list[PreparedImage]:
+def _compared(study: EligibleStudy, images: Sequence[PreparedImage]) -> list[PreparedImage]:
     """Mark the files that speak of another patient, and those held back with their study."""
     subjects = {
         prepared.image.image_id: prepared.subject
@@ -122,6 +132,8 @@ def _compared(images: Sequence[PreparedImage]) -> list[PreparedImage]:
     marked = [
         replace(prepared, code=Code.PATIENT_MISMATCH)
         if prepared.image.image_id in strangers
+        and Code.PATIENT_MISMATCH
+        not in study.overruled(prepared.image.image_id, prepared.source_sha256)
         else prepared
         for prepared in images
     ]

@@ -17,7 +17,7 @@ _STUDIES = """
 WITH chosen_reports AS (
     SELECT study_id, json_agg(json_build_object(
         'report_id', report_id, 'doctor_rank', doctor_rank,
-        'content', content, 'signed_at', signed_at
+        'content', content, 'signed_at', signed_at, 'updated_at', updated_at
     ) ORDER BY report_id) AS reports
     FROM analytics.eligible_reports
     WHERE study_id = ANY (%(ids)s::uuid[])
@@ -28,7 +28,7 @@ WITH chosen_reports AS (
         'series_instance_uid', series_instance_uid, 'series_number', series_number,
         'series_description', series_description, 'series_modality', series_modality,
         'sop_instance_uid', sop_instance_uid, 'instance_number', instance_number,
-        'file_path', file_path, 'file_size', file_size
+        'file_path', file_path, 'file_size', file_size, 'updated_at', updated_at
     ) ORDER BY image_id) AS images
     FROM analytics.eligible_images
     WHERE study_id = ANY (%(ids)s::uuid[])
@@ -46,24 +46,29 @@ FROM analytics.eligible_studies
 LEFT JOIN chosen_reports USING (study_id)
 LEFT JOIN chosen_images USING (study_id)
 WHERE study_id = ANY (%(ids)s::uuid[])
+    -- A build replaces one table after the other. A study that is about to leave has lost reports
+    -- and images already: it is not one without images, it is not to be judged now.
+    AND reports IS NOT NULL AND (image_count = 0 OR images IS NOT NULL)
 """
 
-_CRITERIA = """
-SELECT has_eligible_modality, is_chest, has_signed_report, has_ranked_signer, is_not_demo,
-       is_not_migrated
-FROM analytics.study_eligibility
-WHERE study_id = %(id)s
-"""
+CRITERIA = {
+    "has_eligible_modality": "its modality is not one of the dataset's",
+    "is_chest": "it is not a chest study",
+    "has_signed_report": "it has no signed report",
+    "has_ranked_signer": "no doctor of the chosen ranks signed a report of it",
+    "is_not_demo": "its organization is a demo",
+    "is_not_migrated": "it was migrated from an older PACS",
+}
+"""The columns of ``analytics.study_eligibility``, and what to say where one is false."""
 
-_FAILURES = (
-    "its modality is not one of the dataset's",
-    "it is not a chest study",
-    "it has no signed report",
-    "no doctor of the chosen ranks signed a report of it",
-    "its organization is a demo",
-    "it was migrated from an older PACS",
-)
-"""What to say of each criterion of ``_CRITERIA`` that is not met, in the same order."""
+FAILED_CRITERIA = f"""array_remove(ARRAY[{
+    ", ".join(f"CASE WHEN NOT j.{name} THEN '{name}' END" for name in CRITERIA)
+}], NULL)"""
+"""The names of those that a study fails, for queries in which ``j`` is ``study_eligibility``."""
+
+_FAILED_BY = f"""
+SELECT {FAILED_CRITERIA} FROM analytics.study_eligibility AS j WHERE study_id = %(id)s
+"""
 
 
 class Warehouse:
@@ -73,7 +78,10 @@ class Warehouse:
         self._connections = connections
 
     def studies(self, study_ids: Sequence[str]) -> dict[str, EligibleStudy]:
-        """Read eligible studies with their reports and images; those not eligible are absent."""
+        """Read eligible studies with their reports and images.
+
+        Those that are not eligible are absent, and those that a build is about to take away.
+        """
         with self._connections.borrow() as connection:
             rows = connection.execute(_STUDIES, {"ids": list(study_ids)}).fetchall()
         return {row[0]["study_id"]: _study(*row) for row in rows}
@@ -88,10 +96,10 @@ class Warehouse:
     def explain_absence(self, study_id: str) -> StudyUnknown | StudyNotEligible:
         """Say, as an error to raise, why a study is not among the eligible ones."""
         with self._connections.borrow() as connection:
-            row = connection.execute(_CRITERIA, {"id": study_id}).fetchone()
+            row = connection.execute(_FAILED_BY, {"id": study_id}).fetchone()
         if row is None:
             return StudyUnknown(f"study {study_id}: the warehouse does not know it")
-        failures = [text for text, is_met in zip(_FAILURES, row, strict=True) if not is_met]
+        failures = [CRITERIA[name] for name in row[0]]
         reason = "; ".join(failures) or "the marts are being built, try again"
         return StudyNotEligible(f"study {study_id} is not eligible: {reason}")
 

@@ -1,0 +1,107 @@
+"""One study's place in the bucket: changed request by request, and the ledger's book with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from dicom_export.codes import Code
+from dicom_export.errors import StoreFailed
+from dicom_export.layout import CONTENT_TYPES
+from dicom_export.leases import Lease
+from dicom_export.ledger import Ledger
+from dicom_export.model import PlacedObject
+from dicom_export.scratch import Blob
+from dicom_export.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Shelf:
+    """What lies in the bucket for one study, as its worker's requests leave it.
+
+    Between two requests the ledger is asked, by the database's clock, whether the study is still
+    this worker's; within one, the lease's deadline is watched. A worker that lost its study begins
+    no request any more, and breaks off the one that it is sending.
+    """
+
+    def __init__(self, store: Store, ledger: Ledger, lease: Lease) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._lease = lease
+        self._placed = ledger.placed(lease.study_id)
+        self.errors: list[str] = []
+        """``STORE_UNAVAILABLE: key`` for every request that failed."""
+
+    def __iter__(self) -> Iterator[PlacedObject]:
+        return iter(tuple(self._placed.values()))
+
+    def get(self, key: str) -> PlacedObject | None:
+        """What is in place under a key, or may be."""
+        return self._placed.get(key)
+
+    def announce(self, objects: Iterable[PlacedObject]) -> datetime:
+        """Note that these are about to be sent or removed; return the database's time.
+
+        Until that is done, nothing relies on them.
+
+        Raises:
+            LeaseLost: another worker has the study.
+        """
+        doubtful = {placed.key: replace(placed, in_doubt=True) for placed in objects}
+        self._placed |= {key: doubtful[key] for key in doubtful if key in self._placed}
+        return self._ledger.begin(self._lease, doubtful.values())
+
+    def put(self, placed: PlacedObject, blob: Blob) -> bool:
+        """Send an object; False where the store would not have it.
+
+        Raises:
+            LeaseLost: another worker has the study, or may have.
+        """
+        self._lease.require()
+        try:
+            self._store.put(placed.key, blob, CONTENT_TYPES[placed.kind], self._lease.require)
+        except StoreFailed as failure:
+            return self._note_failure(placed, failure)
+        self._ledger.settle(self._lease, placed)
+        self._placed[placed.key] = placed
+        return True
+
+    def remove(self, placed: PlacedObject) -> bool:
+        """Remove an object; False where the store would not let go of it.
+
+        Raises:
+            LeaseLost: another worker has the study, or may have.
+        """
+        self._lease.require()
+        try:
+            self._store.delete(placed.key)
+        except StoreFailed as failure:
+            return self._note_failure(placed, failure)
+        self._ledger.forget(self._lease, placed.key)
+        self._placed.pop(placed.key, None)
+        return True
+
+    def remove_all(self, removals: Iterable[PlacedObject]) -> bool:
+        """Remove these, whether or not one of them fails; False where one did.
+
+        Raises:
+            LeaseLost: another worker has the study, or may have.
+        """
+        outcomes = [self.remove(placed) for placed in removals]
+        return all(outcomes)
+
+    def restate(self, placed: PlacedObject) -> None:
+        """Describe an object that is in place already in the words of its row of today."""
+        if self._placed.get(placed.key) == placed:
+            self._placed[placed.key] = placed
+
+    def _note_failure(self, placed: PlacedObject, failure: StoreFailed) -> bool:
+        self._placed[placed.key] = replace(placed, in_doubt=True)
+        self.errors.append(f"{Code.STORE_UNAVAILABLE}: {failure.key}")
+        log.warning("study %s: %s", self._lease.study_id, failure)
+        # The store's client may have tried for minutes.
+        self._ledger.confirm(self._lease)
+        return False
