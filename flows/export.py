@@ -11,7 +11,7 @@ from typing import Any
 from prefect import flow
 
 import dicom_export
-from dicom_export import DiscoverySummary, StudyResult
+from dicom_export import DiscoverySummary, StudyResult, WithdrawalRefused
 from eden import warehouse
 from eden.errors import ConfigurationError
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
@@ -20,11 +20,17 @@ from flows.tasks import as_task, leave_table
 gate_task = as_task(warehouse.check_export_gate, "test-marts")
 
 
-def _export(limit: int | None) -> DiscoverySummary:
+def _export(limit: int | None, *, allow_mass_withdraw: bool) -> DiscoverySummary:
     export = load(Export)
     if export.dispatch != "local":
         raise ConfigurationError("EXPORT_DISPATCH: this version exports with 'local' only")
-    return dicom_export.discover(load(DestinationDatabase), load(ObjectStore), export, limit=limit)
+    return dicom_export.discover(
+        load(DestinationDatabase),
+        load(ObjectStore),
+        export,
+        limit=limit,
+        allow_mass_withdraw=allow_mass_withdraw,
+    )
 
 
 def _process(study_ids: list[str]) -> list[StudyResult]:
@@ -38,12 +44,27 @@ process_task = as_task(_process, "process-studies")
 
 
 @flow(name="discover-chest-dicom-studies")
-def discover_chest_dicom_studies(limit: int | None = None) -> dict[str, Any]:
-    """Export every eligible study that is due; nothing starts where a test of the marts fails."""
+def discover_chest_dicom_studies(
+    limit: int | None = None, allow_mass_withdraw: bool = False
+) -> dict[str, Any]:
+    """Export every eligible study that is due; nothing starts where a test of the marts fails.
+
+    Withdrawals that were refused fail the flow, after everything else is done.
+    """
     gate_task()
-    summary = export_task(limit)
-    counts = [{"outcome": name, "studies": count} for name, count in summary.counts.items()]
+    summary = export_task(limit, allow_mass_withdraw=allow_mass_withdraw)
+    done = summary.withdrawals
+    outcomes = dict(summary.counts) | {
+        "withdrawn": done.withdrawn,
+        "not withdrawn": len(done.failed),
+    }
+    counts = [{"outcome": name, "studies": count} for name, count in outcomes.items() if count]
     leave_table("discover-chest-dicom-studies", counts, "Studies by outcome")
+    if done.refused:
+        raise WithdrawalRefused(
+            f"{done.refused} of {done.exported} exported studies are no longer eligible; "
+            "none was withdrawn. If that is right, allow_mass_withdraw=True"
+        )
     return summary.to_dict()
 
 

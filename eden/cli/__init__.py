@@ -154,12 +154,22 @@ def status(*, as_json: bool) -> bool:
 
 
 @command("discover")
-@click.option("--limit", type=click.IntRange(min=1), help="Take at most this many studies.")
-def discover(*, limit: int | None, as_json: bool) -> bool:
-    """Export every eligible study that is not in the bucket as it is now."""
+@click.option("--limit", type=click.IntRange(min=1), help="Export at most this many studies.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing anywhere.")
+@click.option(
+    "--allow-mass-withdraw",
+    is_flag=True,
+    help="Withdraw what is no longer eligible, however much of the dataset that is.",
+)
+def discover(*, limit: int | None, dry_run: bool, allow_mass_withdraw: bool, as_json: bool) -> bool:
+    """Export every eligible study that is not in the bucket as it is now.
+
+    Studies that are no longer eligible are withdrawn first.
+    """
     from eden.cli import exporting  # noqa: PLC0415
 
-    return exporting.discover(limit, as_json=as_json)
+    do = exporting.foresee if dry_run else exporting.discover
+    return do(limit, allow_mass_withdraw=allow_mass_withdraw, as_json=as_json)
 
 
 @command("process-study")
@@ -201,6 +211,22 @@ def docs(*, port: int | None, serve: bool, as_json: bool) -> bool:
     from eden.cli import docs_page  # noqa: PLC0415
 
     return docs_page.docs(port=port, serve=serve, as_json=as_json)
+
+
+@command("retry")
+@click.argument("study_id")
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="IMAGE_ID:CODE",
+    help="Let this image through for this code; may be given several times.",
+)
+@click.option("--reason", metavar="TEXT", help="Why it is let through; kept in the ledger.")
+def retry(*, study_id: str, accept: tuple[str, ...], reason: str | None, as_json: bool) -> bool:
+    """Put a failed or quarantined study back: the next discovery tries it again."""
+    from eden.cli import exporting  # noqa: PLC0415
+
+    return exporting.retry(study_id, accept, reason, as_json=as_json)
 
 
 @command("demo")

@@ -5,29 +5,95 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import dicom_export
-from dicom_export import StudyResult
+from dicom_export import DiscoverySummary, StudyResult
 from eden import warehouse
 from eden.cli import output
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 
+SHOWN = 50
+"""Studies that are named one by one on a terminal; ``--json`` names more."""
 
-def discover(limit: int | None, *, as_json: bool) -> bool:
-    """Export what is due; True where every study that was worked on is in place."""
+
+def discover(limit: int | None, *, allow_mass_withdraw: bool, as_json: bool) -> bool:
+    """Withdraw and export; True where all that was worked on is in place, and nothing else is."""
     settings = load(DestinationDatabase), load(ObjectStore), load(Export)
     warehouse.migrate()
     with output.progress_bar(shown=not as_json):
         warehouse.check_export_gate()
-        summary = dicom_export.discover(*settings, limit=limit)
+        summary = dicom_export.discover(
+            *settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw
+        )
     if as_json:
         output.document(summary.to_dict())
-    elif not summary.results:
+    elif summary.is_idle:
         output.say("Nothing to do: every eligible study that is due is in the bucket.")
     else:
-        counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items())
-        output.say(f"{len(summary.results)} studies: {counts}; {summary.left} left")
-        for result in summary.results:
-            _explain_failure(result)
+        _show_discovery(summary)
     return summary.success
+
+
+def foresee(limit: int | None, *, allow_mass_withdraw: bool, as_json: bool) -> bool:
+    """Say what a discovery would do now."""
+    settings = load(DestinationDatabase), load(Export)
+    warehouse.migrate()
+    found = dicom_export.foresee(*settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw)
+    if as_json:
+        output.document(found.to_dict())
+        return True
+    output.say(
+        f"Would export {found.studies:,} studies: {found.files:,} files "
+        f"({found.images:,} images, {found.reports:,} reports), {found.bytes:,} bytes, "
+        f"{found.put_requests:,} PUT requests."
+    )
+    if found.files_of_unknown_size:
+        output.say(f"Of {found.files_of_unknown_size:,} files the size is not known.")
+    if found.withdrawn:
+        output.say(
+            f"Would withdraw {found.withdrawn:,} studies: {found.objects_removed:,} objects."
+        )
+    if found.withdrawals_refused:
+        output.say(refusal(found.withdrawals_refused, found.exported))
+    return True
+
+
+def retry(study_id: str, accept: Sequence[str], reason: str | None, *, as_json: bool) -> bool:
+    """Put a study back that is held back."""
+    settings = load(DestinationDatabase)
+    warehouse.migrate()
+    done = dicom_export.retry(settings, study_id, accept, reason)
+    if as_json:
+        output.document(done.to_dict())
+        return True
+    for accepted in done.accepted:
+        output.say(f"Accepted by {accepted.os_user}: {accepted.code} of image {accepted.image_id}")
+    output.say(f"{done.study_id} waits: the next discovery tries it, or eden process-study now.")
+    return True
+
+
+def refusal(refused: int, exported: int) -> str:
+    """Say why nothing was withdrawn, and what to do about it."""
+    return (
+        f"WITHDRAWAL_REFUSED: {refused:,} of {exported:,} exported studies are no longer eligible; "
+        "so many are not withdrawn unasked. If that is right, say --allow-mass-withdraw."
+    )
+
+
+def _show_discovery(summary: DiscoverySummary) -> None:
+    done = summary.withdrawals
+    if done.withdrawn:
+        output.say(f"{done.withdrawn:,} studies withdrawn")
+    if summary.counts:
+        counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items())
+        output.say(f"{sum(summary.counts.values())} studies: {counts}; {summary.left} left")
+    held_back = [result for result in summary.results if not result.success]
+    for result in held_back[:SHOWN]:
+        _explain_failure(result)
+    if summary.held_back > SHOWN:
+        output.say(f"... and {summary.held_back - SHOWN:,} more; see eden status")
+    for result in done.failed[:SHOWN]:
+        output.say(f"{result.study_id}: not withdrawn ({'; '.join(result.errors)})")
+    if done.refused:
+        output.say(refusal(done.refused, done.exported))
 
 
 def process_study(study_id: str, *, as_json: bool) -> bool:

@@ -22,6 +22,7 @@ STAGES = {
     "load": "Loading tables",
     "validate": "Comparing tables",
     "build": "Building the marts",
+    "withdraw": "Withdrawing studies",
     "export": "Exporting studies",
 }
 

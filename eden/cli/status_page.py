@@ -10,8 +10,9 @@ from uuid import UUID
 import psycopg
 from rich.console import Console
 
+from dicom_export import Funnel, read_funnel
 from eden import postgres, tenants
-from eden.cli import output
+from eden.cli import export_status, output
 from eden.errors import DatabaseUnavailable
 from eden.settings import DestinationDatabase, load
 from eden.tenants import Tenant
@@ -58,8 +59,8 @@ class Status:
     build_is_due: bool
     organizations: tuple[OrganizationStatus, ...]
     failures: tuple[Failure, ...]
-    exports: dict[str, int]
-    """Studies of the export's ledger by status."""
+    export: Funnel | None
+    """Where the studies of the export stand; None before the first build."""
     tenants: tuple[Tenant, ...]
     """Which role reads an organization's rows, and what keeps it from doing so."""
 
@@ -86,7 +87,7 @@ def read_status() -> Status:
                 build_is_due=is_build_due(connection),
                 organizations=_organizations(connection, failures),
                 failures=failures,
-                exports=_exports(connection),
+                export=read_funnel(connection),
                 tenants=tenants.read(connection),
             )
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
@@ -116,8 +117,7 @@ def show(console: Console, status: Status) -> None:
         for failure in status.failures:
             failures.add_row(failure.table, failure.code, _ago(failure.since))
         console.print(failures)
-    exports = ", ".join(f"{count} {name}" for name, count in status.exports.items())
-    output.say(f"Studies of the export: {exports or 'none yet'}.")
+    export_status.show(console, status.export)
     for remedy in tenants.remedies(status.tenants):
         output.say(f"Tenants: {remedy}.")
 
@@ -172,13 +172,6 @@ def _failures(connection: Connection) -> tuple[Failure, ...]:
         """
     )
     return tuple(Failure(*row) for row in rows)
-
-
-def _exports(connection: Connection) -> dict[str, int]:
-    rows = connection.execute(
-        "SELECT status, count(*) FROM ops.study_exports GROUP BY 1 ORDER BY 1"
-    )
-    return dict(rows.fetchall())
 
 
 def _ago(moment: datetime | None) -> str:
