@@ -14,6 +14,8 @@ from dicom_export.withdrawal import MASS_PERCENT, WEIGHED
 LISTED = 20
 """Studies that need a person, named one by one; of the others only how many there are."""
 
+ERRORS_LISTED = 5
+
 ELIGIBLE = (
     StudyStatus.WAITING,
     StudyStatus.EXPORTING,
@@ -49,12 +51,14 @@ WHERE status = 'waiting'
 ORDER BY next_attempt_at, study_id LIMIT 1
 """
 
+# An image that is held back only because another one is says nothing.
 _NEEDY = """
 SELECT s.study_id::text, s.organization_id::text, s.status, s.updated_at,
     ARRAY(
-        SELECT DISTINCT split_part(error, ':', 1)
-        FROM jsonb_array_elements_text(s.result -> 'errors') AS error
-        ORDER BY 1
+        SELECT error FROM jsonb_array_elements_text(s.result -> 'errors') WITH ORDINALITY
+            AS said (error, place)
+        WHERE error NOT LIKE 'STUDY_QUARANTINED:%%'
+        ORDER BY place
     ),
     count(*) OVER ()
 FROM ops.study_exports AS s JOIN analytics.eligible_studies USING (study_id)
@@ -108,6 +112,8 @@ class NeedyStudy:
     status: StudyStatus
     since: datetime
     codes: tuple[str, ...]
+    errors: tuple[str, ...]
+    """``CODE: what``, the first :data:`ERRORS_LISTED` of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,13 @@ def _not_eligible(counts: Mapping[str, int]) -> NotEligible:
 
 
 def _needy(
-    study_id: str, organization_id: str, status: str, since: datetime, codes: list[str], _: int
+    study_id: str, organization_id: str, status: str, since: datetime, errors: list[str], _: int
 ) -> NeedyStudy:
-    return NeedyStudy(study_id, organization_id, StudyStatus(status), since, tuple(codes))
+    return NeedyStudy(
+        study_id=study_id,
+        organization_id=organization_id,
+        status=StudyStatus(status),
+        since=since,
+        codes=tuple(sorted({error.split(":")[0] for error in errors})),
+        errors=tuple(errors[:ERRORS_LISTED]),
+    )

@@ -1,0 +1,192 @@
+"""The export beside others: workers that come back from the dead, builds that never end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dicom_export
+import dlt_pipelines
+from dicom_export.funnel import read_funnel
+from dicom_export.leases import Lease, clock
+from dicom_export.scratch import Budget, Scratch
+from dicom_export.store import Store
+from eden.demo.hospital import Hospital
+from eden.paths import PROJECT_ROOT
+from eden.settings import DestinationDatabase, Export, ObjectStore, load
+from tests.conftest import Services
+from tests.integration.test_export_ledger import Ward
+from tests.integration.test_export_studies import Study
+from tests.support.relay import Relay, relay_to
+
+LEASE_SECONDS = 2.0
+WORKER = f"""
+import json
+import dicom_export
+from dicom_export.ledger import Ledger
+from eden.settings import DestinationDatabase, Export, ObjectStore, load
+Ledger.__init__.__kwdefaults__["lease_seconds"] = {LEASE_SECONDS}
+summary = dicom_export.discover(load(DestinationDatabase), load(ObjectStore), load(Export), limit=1)
+print(json.dumps(summary.to_dict()))
+"""
+LEDGER = ("study_exports", "image_exports", "exported_objects", "acceptances")
+
+
+@pytest.fixture
+def ward(services: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ward]:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    monkeypatch.setenv("DICOM_ROOTS", str(archive))
+    made = Ward(services, archive)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def relay() -> Iterator[Relay]:
+    with relay_to(os.environ["S3_ENDPOINT_URL"]) as server:
+        yield server
+
+
+def ledger(ward: Ward) -> list[Any]:
+    """Every row of the ledger, as text."""
+    return [
+        ward.database.execute(f"SELECT t::text FROM ops.{table} AS t ORDER BY 1").fetchall()
+        for table in LEDGER
+    ]
+
+
+def change_nothing(_ward: Ward, _study: Study) -> None: ...
+
+
+def change_report(ward: Ward, study: Study) -> None:
+    ward.set_report(study, "Addendum")
+    ward.touch(study)
+
+
+def make_ineligible(ward: Ward, study: Study) -> None:
+    ward.judge(study, "is_chest")
+
+
+def put_in_quarantine(ward: Ward, study: Study) -> None:
+    ward.add_image(study, PatientID="somebody else", instance_number=9)
+    ward.touch(study)
+
+
+@pytest.mark.parametrize(
+    ("happens", "status"),
+    [
+        (change_nothing, "exported"),
+        (change_report, "exported"),
+        (make_ineligible, "withdrawn"),
+        (put_in_quarantine, "quarantined"),
+    ],
+)
+def test_a_worker_that_slept_through_its_lease_writes_nothing_more(
+    ward: Ward, relay: Relay, happens: Callable[[Ward, Study], None], status: str
+) -> None:
+    study = ward.add_study(images=3)
+    relay.hold()
+    environment = os.environ | {"S3_ENDPOINT_URL": relay.url}
+    sleeper = subprocess.Popen(
+        [sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert relay.wait_for(1, 30)
+        relay.wait_until_idle()
+        sleeper.send_signal(signal.SIGSTOP)
+        # It will find the answer when it wakes up, and has two images and a report left to send.
+        relay.let_go()
+        assert ward.status(study) == "exporting"
+        happens(ward, study)
+        while not ward.one("SELECT lease_until < clock_timestamp() FROM ops.study_exports"):
+            time.sleep(0.1)
+
+        ward.discover()
+
+        assert ward.status(study) == status
+        before = (ledger(ward), ward.objects())
+        sleeper.send_signal(signal.SIGCONT)
+        output, _ = sleeper.communicate(timeout=60)
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+    assert len(relay.requests) == 1
+    assert (ledger(ward), ward.objects()) == before
+    said = json.loads(output)
+    assert said["counts"] == {"exporting": 1}
+    assert said["results"][0]["errors"] == ["LEASE_LOST: another worker has it"]
+
+
+def test_a_request_is_broken_off_when_the_lease_runs_out(ward: Ward) -> None:
+    store = Store(load(ObjectStore))
+    asked = 0
+
+    def run_out() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 12:
+            Lease("study", "owner", clock()).require()
+
+    with Scratch(Budget()) as scratch:
+        store.put("a/key", scratch.keep(b"old"), "text/plain")
+        content = scratch.keep(os.urandom(4 * 1024**2))
+        started = time.monotonic()
+        with pytest.raises(dicom_export.errors.LeaseLost):
+            store.put("a/key", content, "text/plain", run_out)
+        assert time.monotonic() - started < 5
+    # Reading for the signature asked a few times; then sending had begun.
+    assert asked == 13
+    assert ward.objects() == {"a/key": b"old"}
+
+
+@pytest.mark.timeout(600)
+def test_builds_at_the_same_time_neither_hide_nor_withdraw_a_study(
+    services: Services, hospital: Hospital, tmp_path: Path
+) -> None:
+    dlt_pipelines.etl()
+    settings = load(DestinationDatabase), load(ObjectStore), load(Export)
+    exported = dicom_export.discover(*settings).counts["exported"]
+    done, builds = threading.Event(), []
+    words = [
+        Path(sys.executable).parent / "dbt", "run", "--full-refresh", "--selector", "tick",
+        "--target-path", tmp_path / "target", "--log-path", tmp_path / "logs",
+    ]  # fmt: skip
+
+    def build() -> None:
+        while not done.is_set():
+            run = subprocess.run(words, check=False, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL)
+            builds.append(run.returncode)
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    try:
+        rounds = 0
+        while len(builds) < 2:
+            with services.warehouse() as warehouse:
+                funnel = read_funnel(warehouse)
+            assert funnel
+            assert (funnel.eligible, funnel.exported) == (exported, exported)
+            summary = dicom_export.discover(*settings)
+            assert summary.is_idle
+            assert summary.left == 0
+            rounds += 1
+            time.sleep(0.02)
+    finally:
+        done.set()
+        thread.join()
+    assert set(builds) == {0}
+    assert rounds > 5
+    with services.warehouse() as warehouse:
+        found = warehouse.execute("SELECT status, count(*) FROM ops.study_exports GROUP BY 1")
+        assert found.fetchall() == [("exported", exported)]
