@@ -68,13 +68,14 @@ class StoreFailed(Exception):
     """One request to the bucket failed after all its attempts.
 
     ``key`` is built of UUIDs and numbers only, ``reason`` is S3's error code or the exception's
-    name: both may be shown.
+    name: both may be shown. ``was_answered`` is False where the last attempt got no answer.
     """
 
-    def __init__(self, key: str, reason: str) -> None:
+    def __init__(self, key: str, reason: str, *, was_answered: bool = True) -> None:
         super().__init__(f"{Code.STORE_UNAVAILABLE}: {key}: {reason}")
         self.key = key
         self.reason = reason
+        self.was_answered = was_answered
 
 
 class LeaseLost(Exception):

@@ -1,35 +1,82 @@
-"""The bucket: an S3 client that sends each object in one request, hashed once."""
+"""The bucket: an S3 client that sends each object in one request, hashed once.
+
+A single PUT takes 5 GB and no image is larger than ``scratch.MAX_IMAGE_BYTES``, so there are no
+uploads in parts: one request, one checksum over all of it, and nothing left behind half done.
+"""
 
 from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import boto3
+from botocore.auth import AUTH_TYPE_MAPS, S3SigV4Auth
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.handlers import add_expect_header
+from botocore.utils import determine_content_length
 
 from dicom_export.errors import StoreFailed
 from dicom_export.scratch import Blob
-from eden.errors import StoreUnavailable
+from eden.errors import ConfigurationError, StoreUnavailable
 from eden.settings import ObjectStore
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest
     from mypy_boto3_s3 import S3Client
+    from pydantic import SecretStr
 
 # At DEBUG it logs the body of every request.
 logging.getLogger("botocore").setLevel(logging.INFO)
 
 CONNECT_TIMEOUT_SECONDS = 10
-READ_TIMEOUT_SECONDS = 60
+"""To connect, and for every piece of 128 KB that is sent: a slow line is no dead one."""
+
+READ_TIMEOUT_SECONDS = 30
+"""From the last byte handed to the kernel, which may have some megabytes left to send, to the
+answer, which S3 gives within a second of the last byte.
+
+Together the two are shorter than a lease that was renewed just before (``ledger.LEASE_SECONDS``),
+so that an attempt that hangs is over while the study is still this worker's. botocore's own 60 s
+each are not.
+"""
+
 ATTEMPTS = 5
+"""With up to 1, 2, 4 and 8 s between them (botocore's standard mode: random, doubling)."""
+
+EXPECT_CONTINUE_BYTES = 1024 * 1024
+"""A smaller body is sent sooner than S3 is asked whether it would take it."""
+
+_CHECKSUM_HEADER = "x-amz-checksum-sha256"
+_HASHED_ONCE = "eden-s3v4-hashed-once"
+
+_guard: ContextVar[Callable[[], None]] = ContextVar("guard", default=lambda: None)
+
+
+@contextmanager
+def _guarded_by(guard: Callable[[], None]) -> Iterator[None]:
+    """Ask the guard before every attempt of a request, and before every piece of its body."""
+    token = _guard.set(guard)
+    try:
+        yield
+    except _BrokenOff as broken:
+        raise broken.reason from None
+    finally:
+        _guard.reset(token)
 
 
 class Store:
-    """One bucket. Shared by threads; ``connections`` of them send at once."""
+    """One bucket. Shared by threads; ``connections`` of them send at once.
+
+    Without keys in the settings, boto3's default chain finds some (profiles, roles).
+
+    Raises:
+        ConfigurationError: half a pair of keys is set.
+        StoreUnavailable: the settings, or AWS's own files, are of no use.
+    """
 
     def __init__(
         self, settings: ObjectStore, *, connections: int = 8, attempts: int = ATTEMPTS
@@ -57,40 +104,51 @@ class Store:
     ) -> None:
         """Send one object in one request; S3 verifies its SHA-256.
 
-        ``guard`` is called before every piece, also when S3's client tries again: what it raises
-        breaks the request off, and S3 keeps the object that it had.
+        ``guard`` is called before every attempt and every piece of it: what it raises breaks the
+        request off, and S3 keeps the object that it had.
 
         Raises:
             StoreFailed: the bucket may hold the old object, the new one, or none.
         """
         try:
-            self._client.put_object(
-                Bucket=self._settings.bucket,
-                Key=key,
-                Body=cast(IO[bytes], _Guarded(blob.open(), guard)),
-                ContentType=content_type,
-                ChecksumSHA256=base64.b64encode(bytes.fromhex(blob.sha256)).decode(),
-                **self._storage_options,
-            )
-        except _BrokenOff as broken:
-            raise broken.reason from None
+            with _guarded_by(guard):
+                self._client.put_object(
+                    Bucket=self._settings.bucket,
+                    Key=key,
+                    Body=cast(IO[bytes], _Guarded(blob.open())),
+                    ContentType=content_type,
+                    ChecksumSHA256=base64.b64encode(bytes.fromhex(blob.sha256)).decode(),
+                    **self._storage_options,
+                )
         except (ClientError, BotoCoreError) as error:
-            raise StoreFailed(key, _reason(error)) from None
+            raise _failure(key, error) from None
 
-    def delete(self, key: str) -> None:
-        """Remove one object; none there is as good.
+    def delete(self, key: str, guard: Callable[[], None] = lambda: None) -> None:
+        """Remove one object; none there is as good. ``guard`` as in :meth:`put`.
 
         Raises:
             StoreFailed: the object may still be there.
         """
         try:
-            self._client.delete_object(Bucket=self._settings.bucket, Key=key)
+            with _guarded_by(guard):
+                self._client.delete_object(Bucket=self._settings.bucket, Key=key)
         except (ClientError, BotoCoreError) as error:
-            raise StoreFailed(key, _reason(error)) from None
+            raise _failure(key, error) from None
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+class _HashedOnce(S3SigV4Auth):
+    """Signs with the SHA-256 that the request states: botocore's own signer reads the body for it.
+
+    So S3 holds the body against two headers, one of which every server knows that knows SigV4.
+    """
+
+    def payload(self, request: AWSRequest) -> str:
+        stated = request.headers.get(_CHECKSUM_HEADER)
+        return base64.b64decode(stated).hex() if stated else super().payload(request)
 
 
 class _BrokenOff(BaseException):
@@ -104,15 +162,11 @@ class _BrokenOff(BaseException):
 class _Guarded:
     """A body that asks before it gives its next piece."""
 
-    def __init__(self, file: IO[bytes], guard: Callable[[], None]) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._guard = guard
 
     def read(self, size: int = -1) -> bytes:
-        try:
-            self._guard()
-        except Exception as reason:  # noqa: BLE001  # whatever the guard says
-            raise _BrokenOff(reason) from None
+        _ask()
         return self._file.read(size)
 
     def seek(self, position: int, whence: int = 0) -> int:
@@ -126,9 +180,11 @@ def make_client(settings: ObjectStore, *, connections: int, attempts: int) -> S3
     """Make a client for the server and the credentials of the settings.
 
     Raises:
+        ConfigurationError: half a pair of keys is set.
         StoreUnavailable: the settings name no server that there can be.
     """
-    is_encrypted = (settings.endpoint_url or "https://").startswith("https://")
+    if bool(settings.access_key_id) != bool(settings.secret_access_key):
+        raise ConfigurationError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: set both or none")
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=READ_TIMEOUT_SECONDS,
@@ -138,16 +194,12 @@ def make_client(settings: ObjectStore, *, connections: int, attempts: int) -> S3
         # Every PUT carries a SHA-256; servers that are not AWS refuse the default CRC in others.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        s3={
-            # Signing hashes the payload a second time, which TLS and the checksum make needless.
-            "payload_signing_enabled": not is_encrypted,
-            "addressing_style": "path" if settings.endpoint_url else "auto",
-        },
+        s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
     )
-    secret = settings.secret_access_key
     session = boto3.session.Session(
         aws_access_key_id=settings.access_key_id,
-        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        aws_secret_access_key=_secret(settings.secret_access_key),
+        aws_session_token=_secret(settings.session_token) if settings.access_key_id else None,
         region_name=settings.region,
     )
     try:
@@ -157,9 +209,35 @@ def make_client(settings: ObjectStore, *, connections: int, attempts: int) -> S3
         raise StoreUnavailable(
             f"bucket {settings.bucket} at {endpoint}: {_reason(error)}"
         ) from None
-    # It would wait for a "100 Continue" before every object: one more way there and back.
-    client.meta.events.unregister("before-call.s3", add_expect_header)
+    AUTH_TYPE_MAPS[_HASHED_ONCE] = _HashedOnce
+    events = client.meta.events
+    events.register_first("choose-signer.s3.PutObject", _choose_signer)
+    events.register_last("before-call.s3", _expect_nothing)
+    events.register("before-send.s3", _ask)
     return client
+
+
+def _choose_signer(signature_version: str, **_: object) -> Any:  # noqa: ANN401  # as it is typed
+    return _HASHED_ONCE if signature_version in {"v4", "s3v4"} else None
+
+
+def _expect_nothing(params: dict[str, Any], **_: object) -> None:
+    """Send a small body without waiting for the server's "100 Continue"."""
+    headers = params["headers"]
+    length = determine_content_length(params["body"]) if "Expect" in headers else None
+    if length is not None and length < EXPECT_CONTINUE_BYTES:
+        del headers["Expect"]
+
+
+def _ask(**_: object) -> None:
+    try:
+        _guard.get()()
+    except Exception as reason:  # noqa: BLE001  # whatever the guard says
+        raise _BrokenOff(reason) from None
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None
 
 
 def _storage_options(settings: ObjectStore) -> dict[str, Any]:
@@ -171,8 +249,13 @@ def _storage_options(settings: ObjectStore) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value}
 
 
+def _failure(key: str, error: Exception) -> StoreFailed:
+    return StoreFailed(key, _reason(error), was_answered=isinstance(error, ClientError))
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", "")) or "no reason given"
-        return {"404": "NoSuchBucket", "403": "Forbidden"}.get(code, code)
+        # A HEAD has no body that could name the reason.
+        return {"404": "NoSuchBucket", "403": "Forbidden", "400": "BadRequest"}.get(code, code)
     return type(error).__name__

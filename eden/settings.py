@@ -71,6 +71,8 @@ class ObjectStore(_Group):
     secret_access_key: SecretStr | None = Field(
         default=None, validation_alias="AWS_SECRET_ACCESS_KEY"
     )
+    # Goes with temporary keys; AWS refuses these without it.
+    session_token: SecretStr | None = Field(default=None, validation_alias="AWS_SESSION_TOKEN")
     region: str | None = Field(default=None, validation_alias="AWS_REGION_NAME")
     bucket: str = Field(default="s3-vlms-datasets", validation_alias="S3_BUCKET_NAME")
     endpoint_url: str | None = Field(default=None, validation_alias="S3_ENDPOINT_URL")
