@@ -193,6 +193,7 @@ class _Session:
     marts: Warehouse
     exporter: Exporter
     withdrawer: Withdrawer
+    bucket: Store
     policy: str
     concurrency: int
     batch_size: int
@@ -210,6 +211,7 @@ class _Session:
                 failed.append(result)
 
         if decision.pending:
+            self.bucket.check_bucket()
             with self._run(WITHDRAWING, decision.pending, take) as run:
                 self._keep_busy(
                     run,
@@ -226,6 +228,9 @@ class _Session:
     def work_off(self, due: datetime, limit: int, tally: Tally) -> None:
         """Claim and export up to ``limit`` studies that were due at ``due``."""
         unclaimed = limit
+        if limit:
+            # Not without work: a finished set costs no request.
+            self.bucket.check_bucket()
 
         def claim(count: int) -> list[Lease]:
             nonlocal unclaimed
@@ -282,6 +287,8 @@ class _Session:
 
         with self._run(EXPORTING, len(study_ids), take) as run:
             chosen = [study_id for study_id in study_ids if study_id in eligible]
+            if chosen:
+                self.bucket.check_bucket()
             for start in range(0, len(chosen), self.batch_size):
                 batch = chosen[start : start + self.batch_size]
                 self._start_exporting(run, self.ledger.claim_these(batch))
@@ -404,7 +411,6 @@ def _session(
         images = stack.enter_context(sources.configured(export, store))
         bucket = Store(store, connections=export.concurrency)
         stack.callback(bucket.close)
-        bucket.check_bucket()
         connections = stack.enter_context(Connections(warehouse))
         ledger = Ledger(connections, max_attempts=export.max_attempts)
         stack.enter_context(_heartbeat(ledger))
@@ -414,6 +420,7 @@ def _session(
             marts=Warehouse(connections),
             exporter=Exporter(images, deidentifier, bucket, ledger, Budget()),
             withdrawer=Withdrawer(bucket, ledger),
+            bucket=bucket,
             policy=deidentify.policy(deidentifier, export),
             concurrency=export.concurrency,
             batch_size=export.batch_size,

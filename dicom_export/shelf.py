@@ -32,6 +32,8 @@ class Shelf:
         self._ledger = ledger
         self._lease = lease
         self._placed = ledger.placed(lease.study_id)
+        # Every further request would wait as long again; what it was for stays in doubt.
+        self._is_store_silent = False
         self.errors: list[str] = []
         """``STORE_UNAVAILABLE: key`` for every request that failed."""
 
@@ -55,11 +57,13 @@ class Shelf:
         return self._ledger.begin(self._lease, doubtful.values())
 
     def put(self, placed: PlacedObject, blob: Blob) -> bool:
-        """Send an object; False where the store would not have it.
+        """Send an object; False where the store would not have it, or has fallen silent.
 
         Raises:
             LeaseLost: another worker has the study, or may have.
         """
+        if self._is_store_silent:
+            return False
         self._lease.require()
         try:
             self._store.put(placed.key, blob, CONTENT_TYPES[placed.kind], self._lease.require)
@@ -70,14 +74,16 @@ class Shelf:
         return True
 
     def remove(self, placed: PlacedObject) -> bool:
-        """Remove an object; False where the store would not let go of it.
+        """Remove an object; False where the store would not let go of it, or has fallen silent.
 
         Raises:
             LeaseLost: another worker has the study, or may have.
         """
+        if self._is_store_silent:
+            return False
         self._lease.require()
         try:
-            self._store.delete(placed.key)
+            self._store.delete(placed.key, self._lease.require)
         except StoreFailed as failure:
             return self._note_failure(placed, failure)
         self._ledger.forget(self._lease, placed.key)
@@ -100,6 +106,7 @@ class Shelf:
 
     def _note_failure(self, placed: PlacedObject, failure: StoreFailed) -> bool:
         self._placed[placed.key] = replace(placed, in_doubt=True)
+        self._is_store_silent = not failure.was_answered
         self.errors.append(f"{Code.STORE_UNAVAILABLE}: {failure.key}")
         log.warning("study %s: %s", self._lease.study_id, failure)
         # The store's client may have tried for minutes.
