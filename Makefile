@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SQL := .
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit bench-replication bench-warehouse faults check format lock clean
+.PHONY: help install demo test unit bench-replication bench-warehouse bench-export faults check format lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ bench-replication: install ## Replication against its targets, about 15 minutes 
 
 bench-warehouse: install ## The marts against their targets, about 30 minutes (ARGS=--quick: 2)
 	$(BIN)/python -m benchmarks.warehouse $(ARGS)
+
+bench-export: install ## The export against s5cmd and its targets, about 15 minutes (ARGS=--quick: 4)
+	$(BIN)/python -m benchmarks.export $(ARGS)
 
 faults: install ## The fault tests for longer (ROUNDS=20)
 	EDEN_FAULT_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/faults -s

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL of one benchmark, in a temporary folder that ends with it."""
+"""The embedded services of one benchmark, in a temporary folder that ends with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,23 @@ MAINTENANCE = "postgres"
 RELOAD_SECONDS = 0.5
 """After this time every session has taken note of a changed configuration."""
 
-OURS = ("SOURCE_", "DESTINATION_", "SYNC_", "EDEN_", "RETENTION_", "SENTRY_", "LOGGING_", "PG")
+OURS = (
+    "SOURCE_",
+    "DESTINATION_",
+    "SYNC_",
+    "EDEN_",
+    "RETENTION_",
+    "SENTRY_",
+    "LOGGING_",
+    "PG",
+    "AWS_",
+    "S3_",
+    "DICOM",
+    "DEIDENTIFICATION",
+    "BURNED_IN",
+    "EXPORT_",
+    "PREFECT_",
+)
 """Variables of the caller's environment that would change what is measured."""
 
 
@@ -40,6 +56,8 @@ class Cluster:
     port: int
     user: str
     password: str = field(repr=False)
+    services: Mapping[str, str] = field(repr=False)
+    """The environment that leads to all embedded services, the bucket and Prefect's server too."""
 
     def connect(self, database: str) -> Connection:
         """Open a connection on which every statement is a transaction of its own."""
@@ -82,6 +100,17 @@ class Cluster:
             }
         return environment
 
+    def export_environment(self, source: str, warehouse: str) -> dict[str, str]:
+        """The environment in which this project exports from ``warehouse``, but for the images."""
+        others = ("AWS_", "S3_", "PREFECT_")
+        found = {name: value for name, value in self.services.items() if name.startswith(others)}
+        return self.environment(source, warehouse) | found
+
+    @property
+    def bucket_folder(self) -> Path:
+        """The folder in which the bucket's objects lie as files."""
+        return self.home / "s3" / self.services["S3_BUCKET_NAME"]
+
     def recreate(self, database: str) -> None:
         """Have an empty database of this name."""
         name = sql.Identifier(database)
@@ -123,13 +152,18 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """A cluster of its own for as long as the context lasts; nothing of it stays."""
+def running_cluster(*, prefect: bool = False, objects: Path | None = None) -> Iterator[Cluster]:
+    """A cluster of its own for as long as the context lasts; nothing of it stays.
+
+    ``objects`` is a folder elsewhere for the buckets, which stays its owner's.
+    """
     # Directly under the system's folder: the user that PostgreSQL runs as under root must reach it.
-    home = Path(tempfile.mkdtemp(prefix="eden-bench-replication-"))
+    home = Path(tempfile.mkdtemp(prefix="eden-bench-"))
     folders = {home}
+    if objects is not None:
+        (home / "s3").symlink_to(objects)
     try:
-        with embedded_services(home) as services:
+        with embedded_services(home, prefect=prefect) as services:
             cluster = _reach(home, services.environment)
             # Where that user could not reach it after all, the service chose a folder of its own.
             folders.add(_top_of(cluster, home))
@@ -150,6 +184,7 @@ def _reach(home: Path, environment: dict[str, str]) -> Cluster:
         port=int(environment["SOURCE_DATABASE_PORT"]),
         user=environment["SOURCE_DATABASE_USER"],
         password=environment["SOURCE_DATABASE_PASS"],
+        services=environment,
     )
 
 

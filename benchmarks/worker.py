@@ -36,11 +36,11 @@ def _run(name: str) -> dict[str, float | int | bool]:
         "rows_read": summary.rows_read,
         "rows_written": summary.rows_written,
         "is_idle": summary.is_idle,
-        "peak_mb": _peak_bytes() / MEGABYTE,
+        "peak_mb": peak_bytes() / MEGABYTE,
     }
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """The most memory of this process, plus that of its largest child where it had any."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return (_own_peak() + children) * (1024 if sys.platform != "darwin" else 1)
