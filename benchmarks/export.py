@@ -439,7 +439,7 @@ NOTES = (
     "little about the clients: their processor time does.",
     "Requests are counted by a proxy. `Two processes` and `flow` are measured behind it, where "
     "every answer takes a while, with small files: the work is to wait.",
-    "The flow and what it is compared with both run the tests of the marts first; the time of these "
+    "The flow and what it is compared with both run the tests of the marts first; their time "
     "varies by more than Prefect takes, and is left out of both.",
     "Memory is the most that a fresh process held (VmHWM).",
 )
