@@ -597,6 +597,22 @@ def test_where_everyone_can_make_functions_nobody_is_let_in(place: Place) -> Non
             check_tenant(place, session, organization)
 
 
+@pytest.mark.parametrize(
+    "half",
+    ["GRANT USAGE ON SCHEMA org_sur TO PUBLIC", "GRANT SELECT ON org_sur.fact_studies TO PUBLIC"],
+)
+def test_default_privileges_open_no_tenant_to_another(place: Place, half: str) -> None:
+    run = place.warehouse.execute
+    run("DROP SCHEMA org_norte, org_sur CASCADE")
+    run("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO PUBLIC")
+    run("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC")
+    tenants.restore(place.warehouse)
+    # The other half alone must keep everyone out.
+    run(half)
+    with tenant_session(place, NORTE) as session:
+        check_tenant(place, session, NORTE)
+
+
 @contextmanager
 def owned_warehouse(services: Services, options: str) -> Iterator[tuple[psycopg.Connection, Place]]:
     """A warehouse whose login is its owner and no superuser, and the administrator's connection."""
