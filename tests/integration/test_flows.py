@@ -21,10 +21,13 @@ from tests.support.warehouse import differing_tables
 FLOWS = """
 import json, sys
 from flows import (
-    etl, sync_data_from_by_organization, sync_organizations, sync_pending_data_by_organization,
-    validation,
+    discover_chest_dicom_studies, etl, sync_data_from_by_organization, sync_organizations,
+    sync_pending_data_by_organization, validation,
 )
 from prefect.artifacts import Artifact
+
+from eden import postgres
+from eden.settings import SourceDatabase, load
 
 slug, organization_id = sys.argv[1:3]
 said = {
@@ -39,7 +42,22 @@ try:
     sync_data_from_by_organization(organization_id, "another-slug")
 except Exception as error:
     said["disagreeing"] = type(error).__name__
-said["artifacts"] = {key: bool(Artifact.get(key)) for key in ("etl", "validation")}
+exported = discover_chest_dicom_studies(limit=2)
+said["exported"] = exported["counts"]
+with postgres.connect(load(SourceDatabase), application_name="test") as source:
+    source.execute(
+        "UPDATE pacs_studies SET migrated = true, updated_at = now() WHERE id = ANY (%s::uuid[])",
+        ([result["study_id"] for result in exported["results"]],),
+    )
+etl()
+try:
+    discover_chest_dicom_studies(limit=1)
+except Exception as error:
+    said["refused"] = type(error).__name__
+allowed = discover_chest_dicom_studies(limit=1, allow_mass_withdraw=True)
+said["withdrawn"] = allowed["withdrawals"]["withdrawn"]
+keys = ("etl", "validation", "discover-chest-dicom-studies")
+said["artifacts"] = {key: bool(Artifact.get(key)) for key in keys}
 print(json.dumps(said))
 """
 
@@ -54,7 +72,7 @@ def prefect_url() -> Iterator[str]:
 
 
 @pytest.mark.timeout(600)
-def test_the_flows_of_replication_run_on_a_server(
+def test_the_flows_run_on_a_server(
     services: Services, hospital: Hospital, prefect_url: str
 ) -> None:
     one = hospital.organizations[0]
@@ -69,7 +87,8 @@ def test_the_flows_of_replication_run_on_a_server(
     assert done.stdout.splitlines()[-1] == (
         '{"organizations": 5, "one": 1, "all": true, "again": true, "validation": true, '
         '"pending": true, "disagreeing": "UnknownOrganization", '
-        '"artifacts": {"etl": true, "validation": true}}'
+        '"exported": {"exported": 2}, "refused": "WithdrawalRefused", "withdrawn": 2, '
+        '"artifacts": {"etl": true, "validation": true, "discover-chest-dicom-studies": true}}'
     )
     with services.source() as source, services.warehouse() as warehouse:
         assert differing_tables(source, warehouse) == []
