@@ -25,7 +25,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from dicom_export import deidentify, ledger, sources, store
+from dicom_export import deidentify, leases, ledger, sources, store
 from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost
 from dicom_export.scratch import Budget
@@ -268,7 +268,7 @@ def test_a_store_that_asks_to_slow_down_is_left_alone_for_longer_and_longer(
 
 def test_an_attempt_is_over_before_the_lease_under_which_it_began() -> None:
     longest = store.CONNECT_TIMEOUT_SECONDS + store.READ_TIMEOUT_SECONDS
-    assert longest < ledger.LEASE_SECONDS * (1 - ledger.SAFETY)
+    assert longest < ledger.LEASE_SECONDS * (1 - leases.SAFETY)
 
 
 def test_a_silent_store_holds_a_worker_for_one_object_and_no_longer(
@@ -298,7 +298,7 @@ def test_an_attempt_is_not_repeated_once_the_lease_has_run_out(
     study = hospital.add_study(images=1)
     database, bucket, export = hospital.settings()
     s3.choose = lambda _: Fault.STALL_BEFORE
-    with Connections(database) as connections, sources.configured(export) as images:
+    with Connections(database) as connections, sources.configured(export, bucket) as images:
         # No heartbeat prolongs it.
         brief = ledger.Ledger(connections, max_attempts=5, lease_seconds=2)
         (lease,) = brief.claim(1, brief.refresh("policy"))

@@ -408,8 +408,8 @@ class _Dying:
     store: Store
     left: int
 
-    def delete(self, key: str) -> None:
-        self.store.delete(key)
+    def delete(self, *arguments: Any) -> None:
+        self.store.delete(*arguments)
         if self.left == 0:
             raise SystemExit
         self.left -= 1

@@ -1061,8 +1061,8 @@ class _Dying:
         self.store.put(*arguments)
         self._count()
 
-    def delete(self, key: str) -> None:
-        self.store.delete(key)
+    def delete(self, *arguments: Any) -> None:
+        self.store.delete(*arguments)
         self._count()
 
     def _count(self) -> None:

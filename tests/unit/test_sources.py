@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import ClassVar, Self
 
 import pytest
@@ -73,7 +74,7 @@ def test_what_may_pass_is_tried_three_times_from_the_start() -> None:
             blob = reading.fetch(a_study(image), image, scratch)
             assert blob.open().read() == b"0123456789"
             # The halves that failed take no room.
-            assert isinstance(blob.body(), bytes)
+            assert isinstance(blob.open(), BytesIO)
         assert budget.take(10)
         MemorySource.failures.extend([passing] * 3)
         assert bring(reading, "memory://a") == Code.TRUNCATED
