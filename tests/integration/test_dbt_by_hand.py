@@ -67,6 +67,7 @@ def eligible_studies(connection: psycopg.Connection) -> set[Any]:
     return {row[0] for row in connection.execute("SELECT study_id FROM analytics.eligible_studies")}
 
 
+@pytest.mark.timeout(600)
 def test_every_command_on_a_warehouse_that_eden_never_built(
     services: Services, hospital: Hospital, dbt: Dbt
 ) -> None:
@@ -97,9 +98,9 @@ def check_docs(services: Services) -> None:
         written, served = process.stderr.readline(), process.stderr.readline()
         match = re.fullmatch(r"To be read at (http://127\.0\.0\.1:\d+/) until Ctrl-C\n", served)
         assert match, written + served
-        page = urllib.request.urlopen(match[1], timeout=10).read().decode()
+        page = urllib.request.urlopen(match[1], timeout=60).read().decode()
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=10) == ("", "Stopped.\n")
+        assert process.communicate(timeout=60) == ("", "Stopped.\n")
         assert process.returncode == 0
     finally:
         process.kill()
@@ -162,6 +163,7 @@ def by_a_role_without_powers(
         yield cluster
 
 
+@pytest.mark.timeout(600)
 def test_first_load_and_dbt_on_postgresql_15_by_an_owner_who_is_no_superuser(
     by_a_role_without_powers: debian.DebianCluster, generated: Hospital, dbt: Dbt
 ) -> None:

@@ -67,7 +67,7 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
 def ask(
     port: int, path: str, method: str = "GET", **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
     body = answer.read()
@@ -108,7 +108,7 @@ def test_the_page_is_all_there_is(serving: Serving) -> None:
     ]
     assert listens == [("127.0.0.1", port)]
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 0
     assert said == "Stopped.\n"
 
@@ -116,13 +116,13 @@ def test_the_page_is_all_there_is(serving: Serving) -> None:
 def test_ctrl_c_stops_it_and_the_port_is_free_again(serving: Serving) -> None:
     process, port = serving()
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, "Stopped.\n")
     again, same = serving("--port", str(port))
     assert same == port
     assert ask(port, "/")[0] == 200
     again.send_signal(signal.SIGINT)
-    assert again.wait(10) == 0
+    assert again.wait(60) == 0
 
 
 def test_a_taken_port_is_refused_if_asked_for_and_gone_around_if_not(serving: Serving) -> None:
