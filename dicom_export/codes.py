@@ -49,6 +49,9 @@ class Code(StrEnum):
     # The file does not belong into a dataset of images.
     NON_IMAGE_OBJECT = "NON_IMAGE_OBJECT"
     BURNED_IN = "BURNED_IN"
+    # The pixels are in a form of which nobody knows what else it holds: only without
+    # de-identification.
+    UNSUPPORTED_PIXELS = "UNSUPPORTED_PIXELS"
 
     # The file is not what the database says, or not what its neighbours say.
     STUDY_MISMATCH = "STUDY_MISMATCH"
@@ -94,6 +97,7 @@ _STATUS_OF_IMAGE = {
     Code.TOO_LARGE: ImageStatus.REFUSED,
     Code.NON_IMAGE_OBJECT: ImageStatus.SKIPPED,
     Code.BURNED_IN: ImageStatus.SKIPPED,
+    Code.UNSUPPORTED_PIXELS: ImageStatus.SKIPPED,
     Code.STUDY_MISMATCH: ImageStatus.QUARANTINED,
     Code.SERIES_MISMATCH: ImageStatus.QUARANTINED,
     Code.INSTANCE_MISMATCH: ImageStatus.QUARANTINED,

@@ -118,8 +118,10 @@ def count_pending(warehouse: DestinationDatabase, export: Export) -> int:
     Raises:
         ConfigurationError, DatabaseUnavailable, WarehouseNotBuilt: as :func:`discover` does.
     """
-    policy = deidentify.policy(deidentify.choose(export), export)
+    deidentifier = deidentify.choose(export)
+    policy = deidentify.policy(deidentifier, export)
     with Connections(warehouse) as connections:
+        deidentify.require_same_key(connections, deidentifier)
         ledger = Ledger(connections, max_attempts=export.max_attempts)
         return ledger.count_due(ledger.refresh(policy))
 
@@ -412,6 +414,7 @@ def _session(
         bucket = Store(store, connections=export.concurrency)
         stack.callback(bucket.close)
         connections = stack.enter_context(Connections(warehouse))
+        deidentify.require_same_key(connections, deidentifier)
         ledger = Ledger(connections, max_attempts=export.max_attempts)
         stack.enter_context(_heartbeat(ledger))
         yield _Session(

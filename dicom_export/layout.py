@@ -12,7 +12,7 @@ from dicom_export.checks import Json
 from dicom_export.codes import Code
 from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy, PlacedObject
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Of ``metadata.json``; counted up with every change that a reader could notice."""
 
 CONTENT_TYPES: Mapping[str, str] = {
@@ -145,6 +145,7 @@ def _report(described: DescribedReport) -> dict[str, Any]:
     report = described.report
     return {
         "report_id": report.report_id,
+        "doctor_id": report.practitioner_id,
         "doctor_rank": report.doctor_rank,
         "signed_at": report.signed_at,
         **_object(described.placed),

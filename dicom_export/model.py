@@ -44,6 +44,8 @@ class EligibleReport:
     content: str | None = field(repr=False)
     signed_at: str | None
     updated_at: str | None = None
+    practitioner_id: str | None = None
+    """Who signed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class EligibleStudy:
     """The warehouse's, before the policy of de-identification is mixed in."""
     reports: tuple[EligibleReport, ...]
     images: tuple[EligibleImage, ...]
+    patient_id: str | None = field(default=None, repr=False)
+    """The source's, unique within the organization; None where it knows none."""
     accepted: frozenset[Acceptance] = frozenset()
     """What a person lets through, from the ledger."""
 

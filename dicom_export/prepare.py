@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dicom_export import checks, report_text
 from dicom_export.codes import Code, ImageStatus, StudyStatus
-from dicom_export.deidentify import Deidentifier
+from dicom_export.deidentify import Deidentifier, OutgoingImage, StudyDeidentifier
+from dicom_export.deidentify.residual import Residue
 from dicom_export.errors import SourceFailed, describe
 from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy
 from dicom_export.scratch import Blob, Scratch
@@ -22,12 +23,14 @@ class PreparedImage:
     """An image, ready to be sent where ``code`` is None and ``blob`` is there."""
 
     image: EligibleImage
+    """The row as it may be shown."""
     code: Code | None = None
     blob: Blob | None = None
     source_sha256: str | None = None
     attributes: Mapping[str, checks.Json] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     subject: checks.Subject | None = field(default=None, repr=False)
+    outgoing: OutgoingImage | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,9 @@ class PreparedReport:
     """A report; ``blob`` is None where it has no text."""
 
     report: EligibleReport
+    """The row as it may be shown."""
     blob: Blob | None
+    code: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +48,19 @@ class PreparedStudy:
     """A study, judged as a whole; the blobs live as long as their scratch."""
 
     study: EligibleStudy
+    """The rows as they may be shown."""
     images: Sequence[PreparedImage]
     reports: Sequence[PreparedReport]
+    deidentified: StudyDeidentifier = field(repr=False)
+    metadata_code: Code | None = None
+    """Why ``metadata.json`` must not go out; found when it is made."""
 
     @property
     def verdict(self) -> StudyStatus:
         """Give EXPORTED if nothing stands in the way, else INCOMPLETE or QUARANTINED."""
-        statuses = {prepared.code.image_status for prepared in self.images if prepared.code}
+        codes = [self.metadata_code, *(one.code for one in self.images)]
+        codes += [one.code for one in self.reports]
+        statuses = {code.image_status for code in codes if code}
         if ImageStatus.QUARANTINED in statuses:
             return StudyStatus.QUARANTINED
         return StudyStatus.INCOMPLETE if self.errors else StudyStatus.EXPORTED
@@ -73,9 +84,20 @@ class PreparedStudy:
             for prepared in self.images
         ):
             held_back.append(f"{Code.NO_IMAGES}: no image is left")
+        held_back += [
+            f"{prepared.code}: report {prepared.report.report_id}"
+            for prepared in self.reports
+            if prepared.code
+        ]
+        if self.metadata_code:
+            held_back.append(f"{self.metadata_code}: metadata.json")
         if not any(prepared.blob for prepared in self.reports):
             held_back.append(f"{Code.EMPTY_REPORT}: no report has text")
         return tuple(held_back)
+
+    def without_metadata(self, code: Code) -> PreparedStudy:
+        """Hold the study back for what its ``metadata.json`` would say."""
+        return replace(self, metadata_code=code, images=_held_back(self.images))
 
 
 def prepare(
@@ -85,43 +107,111 @@ def prepare(
 
     A check does not stop an image for a code that a person accepted for its bytes.
     """
-    images = [_image(study, image, sources, deidentifier, scratch) for image in study.images]
-    reports = [_report(study, report, deidentifier, scratch) for report in study.reports]
-    return PreparedStudy(study, _warned(_compared(study, images)), reports)
+    deidentified = deidentifier.begin(study)
+    disclosed = deidentified.disclosed()
+    workshop = _Workshop(study, disclosed, sources, deidentified, scratch)
+    images = [
+        workshop.image(image, shown)
+        for image, shown in zip(study.images, disclosed.images, strict=True)
+    ]
+    reports = [
+        workshop.report(report, shown)
+        for report, shown in zip(study.reports, disclosed.reports, strict=True)
+    ]
+    # Only now is all known that has to be looked for.
+    searched = [_searched(prepared, deidentified) for prepared in _compared(study, images)]
+    is_leaking = any(report.code for report in reports)
+    together = _held_back(searched) if is_leaking else _together(searched)
+    return PreparedStudy(disclosed, _warned(together), reports, deidentified)
 
 
-def _image(
-    study: EligibleStudy,
-    image: EligibleImage,
-    sources: Sources,
-    deidentifier: Deidentifier,
-    scratch: Scratch,
-) -> PreparedImage:
-    try:
-        original = sources.fetch(study, image, scratch)
-        overruled = study.overruled(image.image_id, original.sha256)
-        found = checks.inspect(original.open(), original.size, study, image, overruled)
-        blob = None
-        if found.code is None:
-            blob = deidentifier.image(original, study, image, scratch)
-    except SourceFailed as failure:
-        return PreparedImage(image, failure.code)
-    except Exception as error:  # noqa: BLE001  # one bad file must not stop the others
-        log.error("image %s: %s", image.image_id, describe(error))  # noqa: TRY400  # no message
-        return PreparedImage(image, Code.INTERNAL_ERROR)
-    return PreparedImage(
-        image=image,
-        code=found.code,
-        blob=blob,
-        source_sha256=original.sha256,
-        attributes=found.attributes,
-        warnings=found.warnings,
-        subject=found.subject,
-    )
+@dataclass(frozen=True, slots=True)
+class _Workshop:
+    """What it takes to prepare the parts of one study."""
+
+    study: EligibleStudy
+    disclosed: EligibleStudy
+    sources: Sources
+    deidentified: StudyDeidentifier
+    scratch: Scratch
+
+    def image(self, image: EligibleImage, shown: EligibleImage) -> PreparedImage:
+        try:
+            return self._image(image, shown)
+        except SourceFailed as failure:
+            return PreparedImage(shown, failure.code)
+        except Exception as error:  # noqa: BLE001  # one bad file must not stop the others
+            place = describe(error)
+            log.error("image %s: %s", image.image_id, place)  # noqa: TRY400  # no message
+            return PreparedImage(shown, Code.INTERNAL_ERROR)
+
+    def report(self, report: EligibleReport, shown: EligibleReport) -> PreparedReport:
+        text = report_text.to_text(report.content)
+        if text:
+            text = self.deidentified.report(text, report)
+        if not text.strip():
+            return PreparedReport(shown, None)
+        found = self.deidentified.search_report(text)
+        if found:
+            log.warning("report %s: %s", report.report_id, _residual(found))
+            return PreparedReport(shown, None, Code.RESIDUAL_PHI)
+        return PreparedReport(shown, self.scratch.keep(text.encode()))
+
+    def _image(self, image: EligibleImage, shown: EligibleImage) -> PreparedImage:
+        original = self.sources.fetch(self.study, image, self.scratch)
+        overruled = self.study.overruled(image.image_id, original.sha256)
+        found = checks.inspect(original.open(), original.size, self.study, image, overruled)
+        prepared = PreparedImage(
+            image=shown,
+            code=found.code,
+            source_sha256=original.sha256,
+            attributes=found.attributes,
+            warnings=found.warnings,
+            subject=found.subject,
+        )
+        if found.code:
+            return prepared
+        outgoing = self.deidentified.image(original, self.scratch)
+        prepared = replace(
+            prepared,
+            code=outgoing.code,
+            blob=outgoing.blob,
+            outgoing=outgoing,
+            warnings=(*found.warnings, *outgoing.warnings),
+        )
+        if outgoing.blob is not original:
+            self.scratch.release(original)
+        if outgoing.file:
+            attributes = self._attributes(outgoing.file.blob, shown, overruled)
+            prepared = replace(prepared, attributes=attributes)
+        return prepared
+
+    def _attributes(
+        self, blob: Blob, shown: EligibleImage, overruled: frozenset[Code]
+    ) -> Mapping[str, checks.Json]:
+        """Describe a de-identified file, which has to pass the checks as its original did."""
+        found = checks.inspect(blob.open(), blob.size, self.disclosed, shown, overruled)
+        if found.code:
+            raise AssertionError(f"the de-identified file is {found.code}")
+        return found.attributes
+
+
+def _searched(prepared: PreparedImage, deidentified: StudyDeidentifier) -> PreparedImage:
+    if prepared.code or prepared.outgoing is None:
+        return prepared
+    found = deidentified.search_image(prepared.outgoing)
+    if not found:
+        return prepared
+    log.warning("image %s: %s", prepared.image.image_id, _residual(found))
+    return replace(prepared, code=Code.RESIDUAL_PHI)
+
+
+def _residual(found: Iterable[Residue]) -> str:
+    return f"{Code.RESIDUAL_PHI}: {', '.join(sorted(found))}"
 
 
 def _compared(study: EligibleStudy, images: Sequence[PreparedImage]) -> list[PreparedImage]:
-    """Mark the files that speak of another patient, and those held back with their study."""
+    """Mark the files that speak of another patient."""
     subjects = {
         prepared.image.image_id: prepared.subject
         for prepared in images
@@ -129,7 +219,7 @@ def _compared(study: EligibleStudy, images: Sequence[PreparedImage]) -> list[Pre
         if prepared.subject and not _is_quarantined(prepared)
     }
     strangers = checks.disagreeing(subjects)
-    marked = [
+    return [
         replace(prepared, code=Code.PATIENT_MISMATCH)
         if prepared.image.image_id in strangers
         and Code.PATIENT_MISMATCH
@@ -137,11 +227,17 @@ def _compared(study: EligibleStudy, images: Sequence[PreparedImage]) -> list[Pre
         else prepared
         for prepared in images
     ]
-    if not any(_is_quarantined(prepared) for prepared in marked):
-        return marked
+
+
+def _together(images: Sequence[PreparedImage]) -> Sequence[PreparedImage]:
+    """Hold all images back where one of them is in quarantine."""
+    return _held_back(images) if any(map(_is_quarantined, images)) else images
+
+
+def _held_back(images: Sequence[PreparedImage]) -> Sequence[PreparedImage]:
     return [
         prepared if prepared.code else replace(prepared, code=Code.STUDY_QUARANTINED)
-        for prepared in marked
+        for prepared in images
     ]
 
 
@@ -166,12 +262,3 @@ def _warned(images: Sequence[PreparedImage]) -> list[PreparedImage]:
 
 def _is_quarantined(prepared: PreparedImage) -> bool:
     return prepared.code is not None and prepared.code.image_status is ImageStatus.QUARANTINED
-
-
-def _report(
-    study: EligibleStudy, report: EligibleReport, deidentifier: Deidentifier, scratch: Scratch
-) -> PreparedReport:
-    text = report_text.to_text(report.content)
-    if text:
-        text = deidentifier.report(text, study, report)
-    return PreparedReport(report, scratch.keep(text.encode()) if text else None)

@@ -57,6 +57,10 @@ class Blob:
         self._file.seek(0)
         return self._file
 
+    def is_in(self, file: IO[bytes]) -> bool:
+        """Whether these are the bytes of a file."""
+        return self._file is file
+
 
 class Intake:
     """Takes in one file in pieces, hashing on the way."""
@@ -96,6 +100,10 @@ class Intake:
         """Give what was taken in."""
         return Blob(self._file, self._size, self._hash.hexdigest())
 
+    def holds(self, blob: Blob) -> bool:
+        """Whether a blob's bytes lie here."""
+        return blob.is_in(self._file)
+
     def close(self) -> None:
         """Free memory and disk."""
         self._file.close()
@@ -132,6 +140,12 @@ class Scratch:
         intake = self.intake()
         intake.write(content)
         return intake.finish()
+
+    def release(self, blob: Blob) -> None:
+        """Free a blob that nobody reads any more before the others."""
+        for intake in [one for one in self._intakes if one.holds(blob)]:
+            intake.close()
+            self._intakes.remove(intake)
 
     def __enter__(self) -> Scratch:
         return self

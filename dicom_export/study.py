@@ -6,8 +6,10 @@ So before any object that it names changes or goes, it goes first; and it comes 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from dicom_export.codes import Code, ImageStatus, StudyStatus
 from dicom_export.deidentify import Deidentifier
@@ -35,6 +37,11 @@ from dicom_export.shelf import Shelf
 from dicom_export.sources import Sources
 from dicom_export.store import Store
 
+log = logging.getLogger(__name__)
+
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
+"""Stands for the time of export where it is not known yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
@@ -54,6 +61,7 @@ class Exporter:
         """
         with Scratch(self.budget) as scratch:
             prepared = prepare(study, self.sources, self.deidentifier, scratch)
+            prepared = _with_searched_metadata(prepared)
             publication = _Publication(prepared, self, lease, scratch)
             return publication.run()
 
@@ -143,7 +151,7 @@ class _Publication:
     def _publish_metadata(self, wanted: Mapping[str, _Upload]) -> None:
         metadata = PlacedObject(self._metadata_key, "metadata", "", 0)
         exported_at = self._shelf.announce([self._shelf.get(self._metadata_key) or metadata])
-        document = _describe(self._prepared, wanted, self._exporter.deidentifier)
+        document = _describe(self._prepared, wanted)
         blob = self._scratch.keep(document.to_bytes(exported_at))
         self._shelf.put(replace(metadata, sha256=blob.sha256, bytes=blob.size), blob)
 
@@ -214,9 +222,26 @@ def _upload(key: str, kind: ObjectKind, blob: Blob, updated_at: str | None) -> _
     return _Upload(placed, blob)
 
 
-def _describe(
-    prepared: PreparedStudy, wanted: Mapping[str, _Upload], deidentifier: Deidentifier
-) -> StudyDescription:
+def _with_searched_metadata(prepared: PreparedStudy) -> PreparedStudy:
+    """Search ``metadata.json`` for identifiers before anything is sent."""
+    if prepared.verdict is not StudyStatus.EXPORTED:
+        return prepared
+    wanted = _uploads(prepared)
+    content = _describe(prepared, wanted).to_bytes(_NO_TIME)
+    study = prepared.study
+    made = {study.study_id, study.organization_id, study.facility_id or "", str(_NO_TIME.date())}
+    for item in prepared.images:
+        made |= {item.image.image_id, item.image.series_id}
+    made |= {item.report.report_id for item in prepared.reports}
+    made |= {upload.placed.sha256 for upload in wanted.values()} - {""}
+    found = prepared.deidentified.search_metadata(content, made - {""})
+    if not found:
+        return prepared
+    log.warning("study %s: metadata.json: %s", study.study_id, ", ".join(sorted(found)))
+    return prepared.without_metadata(Code.RESIDUAL_PHI)
+
+
+def _describe(prepared: PreparedStudy, wanted: Mapping[str, _Upload]) -> StudyDescription:
     study = prepared.study
     return StudyDescription(
         study=study,
@@ -243,9 +268,5 @@ def _describe(
                 if item.blob is None
             },
         },
-        deidentification={
-            "mode": deidentifier.mode,
-            "rules_version": deidentifier.rules_version,
-            "key_id": deidentifier.key_id,
-        },
+        deidentification=prepared.deidentified.statement(),
     )

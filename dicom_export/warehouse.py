@@ -17,7 +17,8 @@ _STUDIES = """
 WITH chosen_reports AS (
     SELECT study_id, json_agg(json_build_object(
         'report_id', report_id, 'doctor_rank', doctor_rank,
-        'content', content, 'signed_at', signed_at, 'updated_at', updated_at
+        'content', content, 'signed_at', signed_at, 'updated_at', updated_at,
+        'practitioner_id', practitioner_id
     ) ORDER BY report_id) AS reports
     FROM analytics.eligible_reports
     WHERE study_id = ANY (%(ids)s::uuid[])
@@ -35,7 +36,7 @@ WITH chosen_reports AS (
     GROUP BY study_id
 )
 SELECT json_build_object(
-    'study_id', study_id, 'organization_id', organization_id,
+    'study_id', study_id, 'organization_id', organization_id, 'patient_id', patient_id,
     'study_instance_uid', study_instance_uid, 'accession_number', accession_number,
     'dicom_description', dicom_description, 'modality_code', modality_code,
     'body_part_identifier', body_part_identifier, 'body_part_name', body_part_name,

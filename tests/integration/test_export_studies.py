@@ -327,7 +327,7 @@ def test_a_study_lies_in_the_bucket_with_exact_keys_and_bytes(hospital: Hospital
         key: (len(content), hashlib.sha256(content).hexdigest())
         for key, content in expected.items()
     }
-    assert metadata["schema_version"] == 1
+    assert metadata["schema_version"] == 2
     assert metadata["study"]["performed_at"] == "infinity"
     assert metadata["images"][0]["dicom"]["view_position"] == "PA"
     assert metadata["reports"][0]["signed_at"] == "2024-01-02T03:04:05.000006+00:00"

@@ -1,0 +1,71 @@
+"""The gate between what a hospital stores and what the bucket gets (design, section 6).
+
+``choose`` gives what DEIDENTIFICATION asks for. What may leave stands in ``rules.csv``.
+"""
+
+from __future__ import annotations
+
+from dicom_export.deidentify.api import (
+    DeidentifiedFile,
+    Deidentifier,
+    OutgoingImage,
+    ReportScrubber,
+    StudyDeidentifier,
+)
+from dicom_export.deidentify.basic import Basic
+from dicom_export.deidentify.identifiers import Identifiers
+from dicom_export.deidentify.key import Key, Subject
+from dicom_export.deidentify.key_record import require_same_key
+from dicom_export.deidentify.passthrough import PassThrough
+from dicom_export.deidentify.rules import RULES_VERSION
+from dicom_export.layout import SCHEMA_VERSION
+from eden.errors import ConfigurationError
+from eden.settings import Export
+
+__all__ = [
+    "RULES_VERSION",
+    "Basic",
+    "DeidentifiedFile",
+    "Deidentifier",
+    "Identifiers",
+    "Key",
+    "OutgoingImage",
+    "PassThrough",
+    "ReportScrubber",
+    "StudyDeidentifier",
+    "Subject",
+    "choose",
+    "policy",
+    "require_same_key",
+]
+
+
+def choose(settings: Export, scrubber: ReportScrubber | None = None) -> Deidentifier:
+    """Make what the settings ask for.
+
+    Raises:
+        ConfigurationError: there is no key or a short one, or nothing to scrub reports with:
+            identified data are never uploaded for want of a setting.
+    """
+    if settings.deidentification == "off":
+        return PassThrough()
+    key = Key.of(settings)
+    if scrubber is None:
+        raise ConfigurationError(
+            f"DEIDENTIFICATION={settings.deidentification}: this version cannot scrub reports yet; "
+            "nothing was uploaded"
+        )
+    return Basic(key, settings.burned_in_policy, scrubber)
+
+
+def policy(deidentifier: Deidentifier, settings: Export) -> str:
+    """Everything but the data that decides what is uploaded: part of every fingerprint."""
+    return "/".join(
+        (
+            f"schema={SCHEMA_VERSION}",
+            f"mode={deidentifier.mode}",
+            f"rules={deidentifier.rules_version}",
+            f"key={deidentifier.key_id or ''}",
+            f"burned-in={settings.burned_in_policy}",
+        )
+    )

@@ -1,0 +1,21 @@
+"""Text as it is compared: without accents, case and compatibility forms."""
+
+from __future__ import annotations
+
+import re
+from unicodedata import combining, normalize
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def fold(text: str) -> str:
+    """Give a text in lower case, without accents: 'TÓRAX' and 'torax' are the same."""
+    if text.isascii():
+        return text.lower()
+    decomposed = normalize("NFKD", text)
+    return "".join(letter for letter in decomposed if not combining(letter)).casefold()
+
+
+def words(text: str) -> list[str]:
+    """Give the folded words of a text: what stands between anything but letters and digits."""
+    return _WORD.findall(fold(text))

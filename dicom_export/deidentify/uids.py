@@ -1,0 +1,16 @@
+"""UIDs as sources write them."""
+
+from __future__ import annotations
+
+from pydicom.uid import UID
+
+
+def stripped(uid: str) -> str:
+    """Take padding off: NUL by the standard, spaces by habit."""
+    return uid.strip(" \0")
+
+
+def is_registered(uid: str) -> bool:
+    """Whether the standard knows the UID (PS3.6, annex A): it names no study and nobody."""
+    own = stripped(uid)
+    return bool(own) and UID(own).name != own
