@@ -7,10 +7,11 @@ INSTALLED := $(VENV)/.installed
 SQL := .
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit bench-replication bench-warehouse bench-export faults check format lock clean
+.PHONY: help install demo test unit bench-deidentification bench-replication bench-warehouse \
+	bench-export faults check format lock clean
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-24s %s\n", $$1, $$2}'
 
 install: $(INSTALLED) ## Make .venv with everything in it, from pinned versions with hashes
 
@@ -31,6 +32,9 @@ test: install check ## Lint, types, and every test on real services
 
 unit: install ## The tests that need no service
 	$(BIN)/python -m pytest tests/unit
+
+bench-deidentification: install ## De-identification of files: every answer, time, memory; 3 minutes
+	$(BIN)/python -m benchmarks.deidentification $(ARGS)
 
 bench-replication: install ## Replication against its targets, about 15 minutes (ARGS=--quick: 2)
 	$(BIN)/python -m benchmarks.replication $(ARGS)
