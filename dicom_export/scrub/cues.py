@@ -101,8 +101,9 @@ class CueFinder:
             elif word.text in rules.BARE_LABELS:
                 begin, kind = self._reader.behind(index, BEHIND_WORD), rules.BARE_LABELS[word.text]
                 is_weak = begin is not None and not set(self._page.gap(begin)) & set(",:(")
-            elif word.text == "i" and self._page.gap_after(index) == ", ":
-                begin = index + 1
+            elif word.text == "i" and word.opens and self._page.gap_after(index) == ", ":
+                # 'I, John Smith, have reviewed the images', not 'Grade I, Nodule'.
+                begin, is_weak = self._reader.behind(index, BEHIND_WORD), True
             begin = self._reader.past_titles(begin)
             if begin is None or (is_weak and not self._reader.may_begin(begin)):
                 continue

@@ -96,6 +96,8 @@ class KnownFinder:
 
     def _is_named_alone(self, index: int) -> bool:
         word = self._words[index]
+        if self._is_acting(index):
+            return not word.tells or word.is_capitalized
         if len(word.text) < _SHORTEST_CERTAIN or self._reader.is_eponymous(index):
             return False
         if has_meaning(word.text) and _NUMBER_FOLLOWS.match(self._page.text, word.end):
@@ -110,14 +112,14 @@ class KnownFinder:
             return word.is_capitalized and (is_close or not word.opens)
         return any(owner.kind is Kind.PATIENT for owner in owners)
 
+    def _is_acting(self, index: int) -> bool:
+        """Tell whether what only people do follows: 'Costa refiere'."""
+        is_next = self._page.gap_after(index) in {" ", "\n"}
+        return is_next and self._reader.next_text(index) in rules.PERSON_VERBS
+
     def _reads_like_a_name(self, index: int) -> bool:
-        """Judge an ordinary word that somebody is called: 'Costa refiere', 'con Blanco'."""
+        """Judge an ordinary word that somebody is called: 'con Blanco', but 'Campo Blanco'."""
         word = self._words[index]
-        if self._reader.next_text(index) in rules.PERSON_VERBS and self._page.gap_after(index) in {
-            " ",
-            "\n",
-        }:
-            return not word.tells or word.is_capitalized
         if not word.is_capitalized or word.opens:
             return False
         return not any(

@@ -315,8 +315,8 @@ charlotte chloe christian christina christine christopher cintia clara clarice c
 clemente conceicao concepcion constanza consuelo cristian cristiane cristina cristobal cynthia
 dalila damian daniel daniela danielle danilo dario davi david debora deborah delfina denis
 denise diana diego dolores domingo domingos donald dora dorothy douglas dulce edgar edgardo
-edith edson eduarda eduardo edward elaine elba eleanor elena elias elisa elisabeth eliseo
-elizabeth ellen elsa elvira emanuel emilia emiliano emilio emily emma emmanuel encarnacao
+edith edson eduarda eduardo edward elaine elba eleanor elena elias eliecer elisa elisabeth
+eliseo elizabeth ellen elsa elvira emanuel emilia emiliano emilio emily emma emmanuel encarnacao
 encarnacion enrique enzo eric erica erika ernesto esperanza esteban estela ester esther ethan
 eugenia eugenio eulalia eunice eva evelyn everton ezequiel fabian fabiana fabio fabiola facundo
 fatima federico felicia felipe felix fermin fernanda fernando fidel flavia flavio florencia
@@ -327,7 +327,7 @@ heitor helen helena henrique henry herminia hernan hilda horacio hugo humberto i
 ignacio igor ilda ines ingrid irene iris irma isaac isabel isabella isadora ismael israel ivan
 ivonne jacinto jack jacob jacqueline jaime james jamie jane janet janice jason javier jean
 jeffrey jennifer jeremy jeronimo jesica jessica jesus joan joana joao joaquim joaquin joe joel
-john johnny jonas jonathan jordi jorge jose josefa josefina joseph joshua joyce juan juana
+john johnny jonas jonathan jordi jorge jose josefa josefina josep joseph joshua joyce juan juana
 judith julia julian juliana julie julieta julio june justin karen karina karl kate katherine
 kathleen kathryn katia keith kelly kenneth kevin kimberly kyle laercio laila lara larissa laura
 lauren laurence lautaro lavinia leandro leila leonardo leonel leonor leticia lidia lilia lilian
@@ -337,22 +337,22 @@ manuela mar mara marcela marcelino marcelo marcia marcio marco marcos margaret m
 mariana mariano marie mariela marilia marina mario marisa marisel marisol mark marlene marta
 martha martin martina mary mateo matheus mathew matias matilde matthew mauricio maximiliano
 maximo maya megan melanie melina melissa mercedes mia micaela michael michelle miguel milagros
-milena miriam moises monica murilo myriam nadia nahuel nancy natalia nathalia nathan nazareno
-nelida nelly nelson nestor nicanor nicholas nicolas nicole nidia nieves nilda nina noelia noemi
-nora norberto norma octavio ofelia olga olivia omar orlando oscar osvaldo otavio otto pablo
-paloma pamela paola patricia patricio patrick paul paula paulina paulo pedro peter philip piedad
-pietro pilar priscila purificacao purificacion rachel rafael rafaela ramiro ramon ramona raquel
-raul raymond rebeca rebecca regina reinaldo remedios renan renata renato rene reynaldo ricardo
-richard rita robert roberta roberto rocio rodolfo rodrigo rogelio roger rogerio rolando roman
-romina ronald roque rosa rosalia rosana rosario rosaura rose roxana ruben rubens rufino ruth
-ryan sabrina salome salvador samanta samantha samara samuel sandra santiago santino sara sarah
-saul scott sean sebastian sebastiana selena sergio severino sharon sheila silvana silvia silvina
-silvio simon simone sofia sol solange soledad sonia sophia stella stephanie stephen steven susan
-susana tadeo tamara tania tatiana tatiane telma teodoro teresa teresita terry thais thiago
-thomas tiago timothy tomas trinidad tyler ulises ursula valentin valentina valeria valerio
-vanesa vanessa vera veronica vicente victor victoria vilma vinicius violeta virginia vitor
-vitoria viviana walter wanda wellington wendy wesley william wilson winifred xavier ximena yago
-yamila yanina yasmin yesica yolanda zachary zoe zulema
+milena miriam moises monica morena murilo myriam nadia nahuel nancy natalia nathalia nathan
+nazareno nelida nelly nelson nestor nicanor nicholas nicolas nicole nidia nieves nilda nina
+noelia noemi nora norberto norma octavio ofelia olga olivia omar orlando oscar osvaldo otavio
+otto pablo paloma pamela paola patricia patricio patrick paul paula paulina paulo pedro peter
+philip piedad pietro pilar priscila purificacao purificacion rachel rafael rafaela ramiro ramon
+ramona raquel raul raymond rebeca rebecca regina reinaldo remedios renan renata renato rene
+reynaldo ricardo richard rita robert roberta roberto rocio rodolfo rodrigo rogelio roger rogerio
+rolando roman romina ronald roque rosa rosalia rosana rosario rosaura rose roxana ruben rubens
+rufino ruth ryan sabrina salome salvador samanta samantha samara samuel sandra santiago santino
+sara sarah saul scott sean sebastian sebastiana selena sergio severino severo sharon sheila
+silvana silvia silvina silvio simon simone sofia sol solange soledad sonia sophia stella
+stephanie stephen steven susan susana tadeo tamara tania tatiana tatiane telma teodoro teresa
+teresita terry thais thiago thomas tiago timothy tomas trinidad tyler ulises ursula valentin
+valentina valeria valerio vanesa vanessa vera veronica vicente victor victoria vilma vinicius
+violeta virginia vitor vitoria viviana walter wanda wellington wendy wesley william wilson
+winifred xavier ximena yago yamila yanina yasmin yesica yolanda zachary zoe zulema
 """
 
 _FAMILY = """

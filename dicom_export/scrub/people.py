@@ -102,6 +102,7 @@ def _somebody(name: str, kind: Kind, pseudonym: str | None, *, is_close: bool) -
     words, initials = _words(name)
     written = [word.replace("'", "") for word in _WORD.findall(fold_text(name))]
     led = {pair for pair in pairwise(written) if pair[0] in PARTICLES}
+    led |= {(head, tail) for head, mark, tail in _apostrophes(name) if mark}
     # Modalities hold exams and tests under names that are none.
     if all(is_ordinary(word) and not is_name(word) for word in words):
         return None
@@ -140,6 +141,10 @@ def _add_joined(part: str, words: set[str]) -> None:
     for first, second, third in zip(written, written[1:], written[2:], strict=False):
         if first in PARTICLES and second in PARTICLES:
             words.add(first + second + third)
+
+
+def _apostrophes(name: str) -> list[tuple[str, str, str]]:
+    return [word.rpartition("'") for word in _WORD.findall(fold_text(name))]
 
 
 def _behind_apostrophe(word: str) -> list[str]:

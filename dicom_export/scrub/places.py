@@ -22,7 +22,7 @@ def patterns(names: Iterable[str]) -> list[re.Pattern[str]]:
     for name in names:
         words = _WORD.findall(fold_text(name))
         if words and not _is_common(words):
-            made[r"[ .,\-'\n]{1,3}".join(map(re.escape, words))] = None
+            made[r"[ .,/\-'\n]{1,3}".join(map(re.escape, words))] = None
     longest_first = sorted(made, key=lambda pattern: (-len(pattern), pattern))
     return [re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)")] if made else []
 

@@ -94,13 +94,19 @@ class Reader:
         if index is None:
             return None
         first, last, count, at, commas = index, None, 0, index, 0
+        owners: frozenset[int] = frozenset()
         while at < len(self._words) and count < MOST_WORDS:
+            known = self._people.owners(self._words[at].text)
             if at > first:
                 gap = self._page.gap(at)
                 commas += "," in gap
-                if not self.joins(at, is_known=self._is_known_here(at)):
+                goes_on = last is None or bool(owners & known)
+                if not self.joins(at, is_known=goes_on and self._is_known_here(at)):
                     break
                 if "," in gap and not self._may_follow_comma(at, is_label and commas == 1):
+                    break
+                # 'Dr. Ruiz, Dra. Gil' without the second title, or on two lines.
+                if owners and known and not owners & known and set(gap) & set(",\n"):
                     break
             word = self._words[at]
             if word.text in rules.PARTICLES and at - first - count <= rules.MOST_PARTICLES:
@@ -113,6 +119,7 @@ class Reader:
             may_be_any = is_certain or word.tells or count >= sure or self._is_named_next(at)
             if not may_be_any and not self.is_somebody(at):
                 break
+            owners = (owners & known) or owners or known
             last, count = at, count + 1
             at += 1
         if last is None or not self._is_enough(first, last):
@@ -150,7 +157,8 @@ class Reader:
         word = self._words[index]
         if len(word.text) > 1 or (word.tells and word.shape is Shape.LOWER):
             return False
-        if self._page.gap_after(index).startswith("."):
+        is_behind_initial = self._page.gap(index) == "." and len(self._words[index - 1].text) == 1
+        if self._page.gap_after(index).startswith(".") or is_behind_initial:
             return True
         if word.text in rules.WORDS_OF_ONE_LETTER or self._page.gap_after(index) != " ":
             return False

@@ -26,7 +26,7 @@ def _any(text: str) -> str:
 
 
 def _phrases(text: str) -> str:
-    """Make a pattern of phrases, which are parted by strokes."""
+    """Make a pattern of phrases, which are parted by strokes; none may stand within a phrase."""
     phrases = [" ".join(phrase.split()) for phrase in text.split("|")]
     return f"(?:{'|'.join(sorted(phrases, key=len, reverse=True))})"
 
@@ -198,7 +198,7 @@ MADE_BY = _words("por pelo pela by al ao up de")
 
 TOLD = _words(
     """
-    comentado comentada discutido discutida discussed comunicado comunicada comunica comunicados
+    comentado comentada comenta discute discutido discutida discussed comunicado comunicada comunica comunicados
     communicated notified avisado avisada avisa aviso informado informed reviewed called call
     calls spoke copia copy agradezco agradeco thank saluda saludo hablado conversado hablo
     dirigido consensuado consulta interconsulta lectura leitura read visit presentado presentada
@@ -258,7 +258,7 @@ EPONYM_NOUNS = _words(
 # Numbers that stay
 # --------------------------------------------------------------------------------------------
 
-_ALONE = r"(?<![\w.,/-])"
+_ALONE = r"(?<![\w.,/-])(?<!\d:)"
 _NUMBER = r"\d{1,5}(?:[.,]\d{1,3}){0,3}"
 _UNIT = _any(
     """
@@ -316,6 +316,7 @@ KEPT = _compiled(
     rf"{_ALONE}{_NUMBER}(?:[/-]{_NUMBER}){{1,2}} ?{_MEASURED}",
     rf"{_ALONE}{_NUMBER} (?:-|a|to|y|e|o|ou|or) {_NUMBER} ?{_MEASURED}",
     rf"{_ALONE}{_NUMBER}(?: ?\+/?- ?{_NUMBER})? ?{_MEASURED}",
+    rf"{_ALONE}\d{{4,7}} {_any('plaquetas platelets leucocitos leukocytes hematies copias copies')}\b",
     rf"(?<![\w.,/])-?{_NUMBER}/-{_NUMBER}",
     # Vertebrae and segments: 'D12', 'L4-L5-S1', 'C3-4-5'.
     rf"\b{_VERTEBRA}(?:{_TO}[ctdls]?\d{{1,2}}){{0,5}}\b(?![./-]\d)",
@@ -393,7 +394,6 @@ _BEHIND = r"(?!\w)(?![/.,-]\d)"
 _CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d(?:[.,]\d{1,6})?)?(?: ?(?:hs|hrs|h|am|pm)\b)?"
 _TIME = rf"(?:(?:,? {{1,2}}|t|,| - ){_CLOCK})?"
 """A time right behind a date makes a time stamp with it, and goes with it; others stay."""
-_MONTH_OF_NUMBER = r"(?:0?[1-9]|1[0-2])"
 _DAY_OF_NUMBER = r"(?:0?[1-9]|[12]\d|3[01])"
 _FULL_DAY = r"(?:0[1-9]|[12]\d|3[01])"
 _NO_MEASURE = r"(?![\w%])(?! ?[x%])(?![/.,-]\d)"
@@ -436,8 +436,7 @@ WHOLE_DATES = _compiled(
     # marzo de 2018, mar-18, 03/2018, 03.2018.
     rf"(?<!\w){_MONTH}[ .,/-]{{1,3}}{_OF}{_FULL_YEAR}{_BEHIND}",
     rf"(?<!\w){_MONTH}(?:[/-]\d\d| '\d\d){_BEHIND}",
-    rf"{_BEFORE}{_MONTH_OF_NUMBER}[/-](?:19|20)\d\d{_BEHIND}",
-    rf"{_BEFORE}(?:0[1-9]|1[0-2])\.(?:19|20)\d\d{_BEHIND}",
+    rf"{_BEFORE}(?:0[1-9]|1[0-2])[/.-](?:19|20)\d\d{_BEHIND}",
     # A month alone behind a preposition; 'marco' is a frame, too.
     rf"(?<=\b(?:en|em) )(?!may\b){_FULL_MONTH}(?!\w)",
     rf"(?<=\b(?:in|of) )(?!may\b|marco\b){_FULL_MONTH}(?!\w)",
@@ -450,8 +449,9 @@ SHORT_DATES = _compiled(
     rf"{_BEFORE}{_DAY_OF_NUMBER} ?/ ?{_DAY_OF_NUMBER} ?/ ?'?\d\d{_TIME}{_BEHIND}",
     rf"{_BEFORE}{_DAY_OF_NUMBER}-{_DAY_OF_NUMBER}-'?\d\d{_TIME}{_BEHIND}",
     rf"{_BEFORE}{_DAY_OF_NUMBER}\.{_DAY_OF_NUMBER}\.'?\d\d{_TIME}{_BEHIND}",
+    rf"{_BEFORE}[1-9][/-](?:19|20)\d\d{_BEHIND}",
     # Day and month alone need a word before them that asks for a day.
-    r"\b(?:del|el|al|dia|em|on|desde|since|from|hasta|ate|fecha:?|data:?|date:?|dated) "
+    r"\b(?:del|el|al|dia|em|on|desde|since|from|hasta|ate|fecha:?|data:?|date:?|dated)[ \t]"
     rf"(?P<value>{_DAY_OF_NUMBER}/{_DAY_OF_NUMBER}|{_FULL_DAY}[.-](?:0[1-9]|1[0-2])){_NO_MEASURE}",
     rf"\b(?:en|em) (?P<value>0[1-9]/\d\d){_NO_MEASURE}",
 )
@@ -481,7 +481,7 @@ _EXTENSION = rf"(?: ?{_any('x ext[.]? int[.]? interno ramal anexo')} ?\d{{1,6}})
 _GROUP_ALONE = r"(?<![\w.,/+-])"
 
 LABELLED_PHONE = re.compile(
-    rf"\b{_PHONE}\b(?:[.: ]|n[o°]\.?|numero|number|al|em|at|/|\(){{0,6}}"
+    rf"\b{_PHONE}\b(?:[.: \t]|n[o°]\.?|numero|number|al|em|at|/|\(){{0,6}}"
     rf"(?P<value>\+?\(?\d[\d() ./-]{{2,22}}\d{_EXTENSION})(?!\w)"
 )
 """Behind a word for it, any number of four digits or more."""
@@ -563,7 +563,7 @@ _HOME = _phrases(
     """
 )
 ADDRESS_LABELS = re.compile(
-    rf"(?<!\w){_HOME}(?: particular| residencial)?(?: ?: ?| )"
+    rf"(?<!\w){_HOME}(?: particular| residencial)?(?: ?:[ \t]?| )"
     r"(?P<value>(?=[^\n]{0,60}\d)[^\n\x00]{4,90})"
 )
 """Behind these the rest of the line, where a number is in it, up to the next label or sentence."""
@@ -573,14 +573,14 @@ _TOWN = _any(
     "town county"
 )
 PLACES_OF_LIVING = re.compile(
-    rf"(?<!\w){_TOWN}(?: ?/ ?[a-z]{{3,12}})? ?: ?(?P<value>[^\W\d_][^\n\t\x00:;,.()]{{1,40}}?)"
+    rf"(?<!\w){_TOWN}(?: ?/ ?[a-z]{{3,12}})? ?:[ \t]?(?P<value>[^\W\d_][^\n\t\x00:;,.()]{{1,40}}?)"
     r"(?= ?(?:[\n\t\x00:;,.()]|$| {2}| - )| (?:tel|cp|cep|dni|edad|idade|fecha|data|pais)\b)"
 )
 """Where somebody lives, behind its label."""
 
 _POSTAL = _phrases(r"cp|c\.p\.|cep|codigo postal|cod\.? postal|zip(?: code)?|postcode|postal code")
 POSTAL_CODES = re.compile(
-    rf"(?<!\w){_POSTAL} ?:? ?(?P<value>[a-z]{{0,2}}\d[\da-z]{{1,5}}(?:[ -]\d[\da-z]{{1,3}})?)(?!\w)"
+    rf"(?<!\w){_POSTAL} ?:?[ \t]?(?P<value>[a-z]{{0,2}}\d[\da-z]{{1,5}}(?:[ -]\d[\da-z]{{1,3}})?)(?!\w)"
 )
 
 _NINETY = r"(?:9\d|1[0-2]\d)"
@@ -592,7 +592,7 @@ _ONES = _any(
 )
 AGES = _compiled(
     rf"{_ALONE}(?P<value>{_NINETY})[ -]?(?=(?:anos?|years?|yrs?|y/o|yo|year-old)\b)",
-    r"\b(?:edad|idade|age|aged)(?: de| of| actual)?(?: ?[:=.] ?| )"
+    r"\b(?:edad|idade|age|aged)(?: de| of| actual)?(?: ?[:=.][ \t]{0,2}|[ \t])"
     rf"(?P<value>{_NINETY})(?![\w.,/%]\d|\d|%)",
     r"(?<!\w)(?P<value>(?:noventa|ninety|cento|ciento|cien|centenari[oa])"
     rf"(?:(?: y | e |-| ){_ONES})?)(?=[ -](?:anos?|years?))",
@@ -609,7 +609,7 @@ _ID = _phrases(
     ssn|nss|nass|cipa|nhc|hc|h\.c\.?|hcl|mrn|mr ?#|nhs(?: no)?|cedula|documento|doc|pasaporte|
     passport|passaporte|identidad|identidade|identificacion|identificacao|identification|
     historia clinica|hist\.? clin\.?|historia|ficha clinica|ficha|expediente|folio|prontuario|
-    registro|reg|record|medical record number|record number|hospital (?:number|no)|hosp no|
+    registro|reg|record|medical record number|record number|hospital number|hospital no|hosp no|
     accession(?: number)?|acc|acceso|acesso|orden|ordem|order(?: number)?|pedido|requisicao|
     request|peticion|solicitud|atend|atendimento|visit|acct|account|protocolo|matricula|carne|
     carteira|carteirinha|cartao(?: sus)?|afiliado|beneficiario|policy|poliza|credencial|badge|
@@ -617,7 +617,7 @@ _ID = _phrases(
     codigo|code|processo|episodio|estudio|ingreso|turno
     """
 )
-_NUMBER_SIGN = r"(?:[.:# )/-]|n[o°ro]{0,2}[.: ]|num\.? |numero |number |no |clinica ){0,6}"
+_NUMBER_SIGN = r"(?:[.:# \t)/-]|n[o°ro]{0,2}[.: ]|num\.? |numero |number |no |clinica ){0,6}"
 
 LABELLED_ID = re.compile(
     rf"\b{_ID}\b{_NUMBER_SIGN}(?P<value>(?:[a-z]{{1,4}}[.-]?|[a-z] )?\d[a-z0-9]{{0,30}}+"
