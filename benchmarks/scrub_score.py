@@ -19,6 +19,15 @@ from dicom_export.scrub.folding import PLACEHOLDER
 _WORD = re.compile(r"\w+")
 _SHIFT_DAYS = -700
 
+TARGETS: dict[Gold, float] = {
+    Gold.PATIENT: 0.99,
+    Gold.ID: 0.99,
+    Gold.DATE: 0.98,
+    Gold.PHONE: 0.98,
+    Gold.DOCTOR: 0.98,
+}
+"""The recall that is asked for."""
+
 SAME_TYPE: dict[Kind, frozenset[Gold]] = {
     Kind.PATIENT: frozenset((Gold.PATIENT,)),
     Kind.DOCTOR: frozenset((Gold.DOCTOR,)),

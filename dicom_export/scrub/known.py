@@ -98,9 +98,9 @@ class KnownFinder:
         word = self._words[index]
         if self._is_acting(index):
             return not word.tells or word.is_capitalized
-        if len(word.text) < _SHORTEST_CERTAIN or self._reader.is_eponymous(index):
-            return False
-        if has_meaning(word.text) and _NUMBER_FOLLOWS.match(self._page.text, word.end):
+        is_measured = has_meaning(word.text) and _NUMBER_FOLLOWS.match(self._page.text, word.end)
+        is_short = len(word.text) < _SHORTEST_CERTAIN
+        if is_short or is_measured or self._reader.is_eponymous(index):
             return False
         if is_ordinary(word.text):
             return self._reads_like_a_name(index)

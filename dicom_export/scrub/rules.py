@@ -198,11 +198,11 @@ MADE_BY = _words("por pelo pela by al ao up de")
 
 TOLD = _words(
     """
-    comentado comentada comenta discute discutido discutida discussed comunicado comunicada comunica comunicados
-    communicated notified avisado avisada avisa aviso informado informed reviewed called call
-    calls spoke copia copy agradezco agradeco thank saluda saludo hablado conversado hablo
-    dirigido consensuado consulta interconsulta lectura leitura read visit presentado presentada
-    presented compartido revisado acordado coordinado
+    comentado comentada comenta discute discutido discutida discussed comunicado comunicada
+    comunica comunicados communicated notified avisado avisada avisa aviso informado informed
+    reviewed called call calls spoke copia copy agradezco agradeco thank saluda saludo hablado
+    conversado hablo dirigido consensuado consulta interconsulta lectura leitura read visit
+    presentado presentada presented compartido revisado acordado coordinado
     """
 )
 """What people say to others: with a 'to' or 'with' behind it, somebody follows."""
@@ -316,7 +316,8 @@ KEPT = _compiled(
     rf"{_ALONE}{_NUMBER}(?:[/-]{_NUMBER}){{1,2}} ?{_MEASURED}",
     rf"{_ALONE}{_NUMBER} (?:-|a|to|y|e|o|ou|or) {_NUMBER} ?{_MEASURED}",
     rf"{_ALONE}{_NUMBER}(?: ?\+/?- ?{_NUMBER})? ?{_MEASURED}",
-    rf"{_ALONE}\d{{4,7}} {_any('plaquetas platelets leucocitos leukocytes hematies copias copies')}\b",
+    rf"{_ALONE}\d{{4,7}} {_any('plaquetas platelets leucocitos leukocytes hematies copias copies')}"
+    r"\b",
     rf"(?<![\w.,/])-?{_NUMBER}/-{_NUMBER}",
     # Vertebrae and segments: 'D12', 'L4-L5-S1', 'C3-4-5'.
     rf"\b{_VERTEBRA}(?:{_TO}[ctdls]?\d{{1,2}}){{0,5}}\b(?![./-]\d)",
@@ -580,7 +581,8 @@ PLACES_OF_LIVING = re.compile(
 
 _POSTAL = _phrases(r"cp|c\.p\.|cep|codigo postal|cod\.? postal|zip(?: code)?|postcode|postal code")
 POSTAL_CODES = re.compile(
-    rf"(?<!\w){_POSTAL} ?:?[ \t]?(?P<value>[a-z]{{0,2}}\d[\da-z]{{1,5}}(?:[ -]\d[\da-z]{{1,3}})?)(?!\w)"
+    rf"(?<!\w){_POSTAL} ?:?[ \t]?"
+    r"(?P<value>[a-z]{0,2}\d[\da-z]{1,5}(?:[ -]\d[\da-z]{1,3})?)(?!\w)"
 )
 
 _NINETY = r"(?:9\d|1[0-2]\d)"

@@ -43,8 +43,10 @@ decimals = st.one_of(
     st.builds("{}{}{}".format, st.integers(0, 99), st.sampled_from(",."), st.integers(0, 99)),
 )
 units = st.sampled_from(
-    ["mm", "cm", " mm", " cm", " m", " ml", " cc", " kg", " mg", "%", " %", " kV", " mAs", " Fr", " French",
-     " HU", " UH", " lpm", " bpm", " mmHg", "°", " °C", " cm2", " cm3", " mm²", " mSv", " Gy·cm²", " meses",
+    ["mm", "cm", " mm", " cm", " m", " ml", " cc", " kg", " mg", "%", " %", " kV", " mAs", " Fr",
+     " French",
+     " HU", " UH", " lpm", " bpm", " mmHg", "°", " °C", " cm2", " cm3", " mm²", " mSv",
+     " Gy·cm²", " meses",
      " months", " dias", " días", " semanas", " weeks", " horas", " h", " min", " s"]
 )  # fmt: skip
 sizes = st.one_of(
@@ -92,7 +94,8 @@ scores = st.one_of(
     st.builds("grado {}".format, st.sampled_from(["I", "II", "III", "2", "3"])),
 )
 views = st.sampled_from(
-    ["PA y lateral", "AP/lateral", "PA e perfil", "vista lateral", "lateral view", "perfil izquierdo",
+    ["PA y lateral", "AP/lateral", "PA e perfil", "vista lateral", "lateral view",
+     "perfil izquierdo",
      "2 views", "dos proyecciones", "2 incidências", "rayo horizontal", "oblicua derecha 45°",
      "1/3 medio", "2/3 inferiores", "ventana 1500/-600", "matriz 2048 x 2500", "imagen 3/5",
      "TA 120/80", "PA 130/85 mmHg", "serie 2", "cateter de 7 Fr", "tornillo de 6,5 x 45 mm",
@@ -103,12 +106,16 @@ measured = st.one_of(sizes, vertebrae, ribs, scores, views)
 # ---- What must go, and what stands around it
 
 identifying = st.sampled_from(
-    ["María Dolores Costa Blanco", "COSTA BLANCO, MARIA DOLORES", "Dr. Pilar Campos", "03/03/2018", "3-3-18",
-     "3 de marzo de 2018", "March 3, 2018", "099 123 456", "A1234567", "HC: 45.123", "ana@example.org",
-     "4.512.345-6", "Sra. Etcheverry", "Av. Italia 2345", "Clínica del Valle", "92 años", "CRM 12345-SP"]
+    ["María Dolores Costa Blanco", "COSTA BLANCO, MARIA DOLORES", "Dr. Pilar Campos",
+     "03/03/2018", "3-3-18",
+     "3 de marzo de 2018", "March 3, 2018", "099 123 456", "A1234567", "HC: 45.123",
+     "ana@example.org",
+     "4.512.345-6", "Sra. Etcheverry", "Av. Italia 2345", "Clínica del Valle", "92 años",
+     "CRM 12345-SP"]
 )  # fmt: skip
 filler = st.sampled_from(
-    ["Nódulo de ", "fractura de ", "mide ", "hasta ", "en ", "se observa ", "Control: ", "y ", "con ", "a ",
+    ["Nódulo de ", "fractura de ", "mide ", "hasta ", "en ", "se observa ", "Control: ", "y ",
+     "con ", "a ",
      "Hallazgos: ", "", "sin ", "de ", "previo ", "desde ", "el ", "del ", "em ", "on "]
 )  # fmt: skip
 ending = st.sampled_from([". ", ", ", "; ", "\n", " ", ") ", " (", ".\n- "])
@@ -119,8 +126,8 @@ ending = st.sampled_from([". ", ", ", "; ", "\n", " ", ") ", " (", ".\n- "])
 )
 @settings(max_examples=200, deadline=None)
 def test_no_measurement_is_ever_touched(parts: list[tuple[str, str, str]]) -> None:
-    known = {part for part in _identifying_values()}
-    # What stands between two pieces may join them to something else ("L4" "/ 03"): full stops part them.
+    known = set(_identifying_values())
+    # Full stops part the pieces: "L4" and "/ 03" side by side would be something else.
     text = "".join(f"{before}{what}. \n" for before, what, _ in parts)
     scrubbed = SCRUBBER.scrub(text).text
     for line, (before, what, _) in zip(scrubbed.split("\n"), parts, strict=False):
@@ -150,7 +157,8 @@ pieces = st.one_of(
     ending,
     st.text(max_size=12),
     st.sampled_from(
-        ["Dr. ", "Paciente: ", "Costa", "Blanco ", "J. ", "de la ", "[DATE]", "[DOCTOR-ABCD1234]", "[", "]",
+        ["Dr. ", "Paciente: ", "Costa", "Blanco ", "J. ", "de la ", "[DATE]",
+         "[DOCTOR-ABCD1234]", "[", "]",
          "firmado por ", "12", "/", "-", ".", "a1", "\u200b", "\u0301", "\u00a0", "madre, ", "MD\n"]
     ),
 )  # fmt: skip
@@ -267,10 +275,14 @@ def test_folding_leads_every_place_back(text: str) -> None:
 # ---- Time
 
 REPEATED = (
-    "Dr. ", "1/", "a@", "12.", "Paciente: A ", "a", "A", "1", " ", "\n", "1 2 ", "Costa, ", "de la ", "J. ",
-    "calle a ", "tel 1", "hc 1", "12345678 ", "3 de marzo de ", "lunes, 3 ", "x1 ", "[", "[DATE] ", "http://a",
-    "1,", "(1) ", "+1 ", "Maria ", "Firmado y ", "\u0301", "\u200b", "\u00e9 ", "mm 1x", "l1,", "costillas 1-",
-    "dos mil y ", "A B C ", "o'", "domicilio: a ", "Hospital San ", "ID: 1.", "a1", "Juan, MD\n", "nombre:\n",
+    "Dr. ", "1/", "a@", "12.", "Paciente: A ", "a", "A", "1", " ", "\n", "1 2 ", "Costa, ",
+    "de la ", "J. ",
+    "calle a ", "tel 1", "hc 1", "12345678 ", "3 de marzo de ", "lunes, 3 ", "x1 ", "[",
+    "[DATE] ", "http://a",
+    "1,", "(1) ", "+1 ", "Maria ", "Firmado y ", "\u0301", "\u200b", "\u00e9 ", "mm 1x", "l1,",
+    "costillas 1-",
+    "dos mil y ", "A B C ", "o'", "domicilio: a ", "Hospital San ", "ID: 1.", "a1", "Juan, MD\n",
+    "nombre:\n",
 )  # fmt: skip
 
 
