@@ -30,9 +30,10 @@ NOTES = (
     "Something identifying counts as removed only when none of its letters and digits is left. "
     "Precision is the share of the replacements of that type which hit anything identifying.",
     "The reports are made to be hard: half of the patients and many doctors have names that are "
-    "words of radiology, and every report holds clinical sentences with the names of its own people.",
-    "The held out reports come from phrases and forms written before the rules; the rules were not "
-    "tuned on them. Both hands have one author, so real reports will differ more.",
+    "words of radiology, and every report holds clinical sentences with the names of its own "
+    "people.",
+    "The held out reports come from phrases and forms written before the rules; the rules were "
+    "not tuned on them. Both hands have one author, so real reports will differ more.",
     "Everything is generated: these figures say nothing certain of a hospital's own reports.",
 )
 
