@@ -33,8 +33,9 @@ test: install check ## Lint, types, and every test on real services
 unit: install ## The tests that need no service
 	$(BIN)/python -m pytest tests/unit
 
-bench-deidentification: install ## De-identification of files: every answer, time, memory; 3 minutes
+bench-deidentification: install ## De-identification of files and reports: every answer, time, memory; 5 minutes
 	$(BIN)/python -m benchmarks.deidentification $(ARGS)
+	$(BIN)/python -m benchmarks.report_scrubbing $(ARGS)
 
 bench-replication: install ## Replication against its targets, about 15 minutes (ARGS=--quick: 2)
 	$(BIN)/python -m benchmarks.replication $(ARGS)
