@@ -1,8 +1,17 @@
 """Images in, dataset out: fetch, check, de-identify, publish, ledger. Knows no Prefect, no dlt."""
 
-from dicom_export.discover import count_pending, discover, foresee, process_batch, process_study
+from dicom_export.discover import (
+    Turn,
+    count_pending,
+    discover,
+    foresee,
+    process_batch,
+    process_study,
+)
 from dicom_export.errors import (
+    BatchesFailed,
     MalformedStudyId,
+    NoWorkers,
     NotAcceptable,
     NotHeldBack,
     StudyNotEligible,
@@ -13,21 +22,27 @@ from dicom_export.errors import (
 from dicom_export.explain import Explanation, explain
 from dicom_export.forecast import Forecast
 from dicom_export.funnel import Funnel, read_funnel
+from dicom_export.handing_out import BatchState, Crew
 from dicom_export.model import DiscoverySummary, StudyResult, Withdrawals
 from dicom_export.review import RetrySummary, retry
 
 __all__ = [
+    "BatchState",
+    "BatchesFailed",
+    "Crew",
     "DiscoverySummary",
     "Explanation",
     "Forecast",
     "Funnel",
     "MalformedStudyId",
+    "NoWorkers",
     "NotAcceptable",
     "NotHeldBack",
     "RetrySummary",
     "StudyNotEligible",
     "StudyResult",
     "StudyUnknown",
+    "Turn",
     "WarehouseNotBuilt",
     "WithdrawalRefused",
     "Withdrawals",

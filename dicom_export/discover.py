@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -25,6 +25,7 @@ from dicom_export.errors import (
     describe,
 )
 from dicom_export.forecast import Forecast
+from dicom_export.handing_out import Crew, Order, hand_out
 from dicom_export.leases import Lease
 from dicom_export.ledger import Ledger, LedgerRow, combined_fingerprint
 from dicom_export.model import (
@@ -58,6 +59,10 @@ BUILD_SECONDS = 60.0
 Worked = tuple[StudyStatus, StudyResult]
 """The status that a study reached, and its result."""
 
+Turn = Callable[[], AbstractContextManager[None]]
+"""Entered for every study, by the thread that exports it, before anything is fetched: whoever
+limits how many are exported at once, or per second, makes it wait there."""
+
 
 def discover(
     warehouse: DestinationDatabase,
@@ -66,28 +71,32 @@ def discover(
     *,
     limit: int | None = None,
     allow_mass_withdraw: bool = False,
+    crew: Crew | None = None,
+    turn: Turn = nullcontext,
 ) -> DiscoverySummary:
     """Withdraw what is no longer eligible, then export every eligible study that is due.
 
     With ``limit``, only the studies that have waited longest are exported. A study that is exported
     and unchanged costs no request. Where too many exported studies would be withdrawn at once, none
-    is; the rest goes on, and the summary says so.
+    is; the rest goes on, and the summary says so. A ``crew`` exports where there is one, and this
+    call hands the studies out and waits; else it is done here.
 
     Raises:
         ConfigurationError: a setting is of no use; nothing was started.
         StoreUnavailable: the bucket cannot be reached; no study was claimed.
         DatabaseUnavailable: the warehouse is gone; what was begun is done again by the next run.
         WarehouseNotBuilt: there are no marts; no study was claimed.
+        BatchesFailed, NoWorkers: the crew can't do it all; the rest waits in the ledger.
     """
-    with _session(warehouse, store, export) as session:
+    with _session(warehouse, store, export, turn) as session:
         started_at = session.ledger.refresh(session.policy)
         tally, withdrawals = Tally(), session.withdraw(allow_mass=allow_mass_withdraw)
         due = session.ledger.count_due(started_at)
-        session.work_off(started_at, due if limit is None else min(due, limit), tally)
+        session.have_done(started_at, due if limit is None else min(due, limit), tally, crew)
         while limit is None and session.outlive_the_dead():
             before = tally.total
             more = session.withdraw(allow_mass=allow_mass_withdraw)
-            session.work_off(started_at, session.ledger.count_due(started_at), tally)
+            session.have_done(started_at, session.ledger.count_due(started_at), tally, crew)
             withdrawals = withdrawals.and_then(more)
             if not more.withdrawn and tally.total == before:
                 break
@@ -127,7 +136,12 @@ def count_pending(warehouse: DestinationDatabase, export: Export) -> int:
 
 
 def process_study(
-    warehouse: DestinationDatabase, store: ObjectStore, export: Export, study_id: str
+    warehouse: DestinationDatabase,
+    store: ObjectStore,
+    export: Export,
+    study_id: str,
+    *,
+    turn: Turn = nullcontext,
 ) -> StudyResult:
     """Export one study now, also when it has failed or is to be tried later.
 
@@ -138,7 +152,7 @@ def process_study(
         MalformedStudyId, StudyUnknown, StudyNotEligible: the message says why.
         EdenError: as :func:`discover` does.
     """
-    with _session(warehouse, store, export) as session:
+    with _session(warehouse, store, export, turn) as session:
         answers = session.process([study_id])
     answer = answers[study_id]
     if isinstance(answer, EdenError):
@@ -147,7 +161,12 @@ def process_study(
 
 
 def process_batch(
-    warehouse: DestinationDatabase, store: ObjectStore, export: Export, study_ids: Sequence[str]
+    warehouse: DestinationDatabase,
+    store: ObjectStore,
+    export: Export,
+    study_ids: Sequence[str],
+    *,
+    turn: Turn = nullcontext,
 ) -> list[StudyResult]:
     """Export the given studies as :func:`process_study` does; results stand in the order given.
 
@@ -156,7 +175,7 @@ def process_batch(
     Raises:
         EdenError: as :func:`discover` does.
     """
-    with _session(warehouse, store, export) as session:
+    with _session(warehouse, store, export, turn) as session:
         answers = session.process(study_ids)
         return [session.result(study_id, answers[study_id]) for study_id in study_ids]
 
@@ -199,6 +218,15 @@ class _Session:
     policy: str
     concurrency: int
     batch_size: int
+    turn: Turn
+
+    def have_done(self, due: datetime, limit: int, tally: Tally, crew: Crew | None) -> None:
+        """Have up to ``limit`` studies exported that were due at ``due``: by the crew, or here."""
+        if crew is None:
+            self.work_off(due, limit, tally)
+        elif limit:
+            self.bucket.check_bucket()
+            hand_out(self.ledger, crew, Order(due, limit, self.batch_size), tally.add)
 
     def withdraw(self, *, allow_mass: bool) -> Withdrawals:
         """Take out of the bucket what is no longer eligible, as far as that is allowed."""
@@ -395,7 +423,8 @@ class _Session:
         return status, result
 
     def _export(self, lease: Lease, study: EligibleStudy) -> Worked:
-        outcome = self.exporter.export_study(study, lease)
+        with self.turn():
+            outcome = self.exporter.export_study(study, lease)
         fingerprint = combined_fingerprint(study.fingerprint, self.policy)
         return self.ledger.finish(lease, outcome, fingerprint, self.policy), outcome.result
 
@@ -405,7 +434,7 @@ class _Session:
 
 @contextmanager
 def _session(
-    warehouse: DestinationDatabase, store: ObjectStore, export: Export
+    warehouse: DestinationDatabase, store: ObjectStore, export: Export, turn: Turn
 ) -> Iterator[_Session]:
     """Open everything, in the order in which a mistake costs least."""
     with ExitStack() as stack:
@@ -427,6 +456,7 @@ def _session(
             policy=deidentify.policy(deidentifier, export),
             concurrency=export.concurrency,
             batch_size=export.batch_size,
+            turn=turn,
         )
 
 

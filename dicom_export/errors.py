@@ -33,6 +33,18 @@ class StudyNotEligible(EdenError):
     code = Code.NOT_ELIGIBLE.value
 
 
+class BatchesFailed(EdenError):
+    """Workers said that they can't export, or studies were given up; those wait in the ledger."""
+
+    code = "BATCHES_FAILED"
+
+
+class NoWorkers(EdenError):
+    """Nobody takes the batches that were sent out; their studies wait in the ledger."""
+
+    code = "NO_WORKERS"
+
+
 class WithdrawalRefused(EdenError):
     """So many exported studies are no longer eligible that none was withdrawn unasked."""
 

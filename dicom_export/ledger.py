@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 from psycopg import sql
 
@@ -26,6 +26,9 @@ from dicom_export.model import Acceptance, PlacedObject, StudyOutcome, StudyResu
 LEASE_SECONDS = 60.0
 BACKOFF_SECONDS = 60.0
 BACKOFF_LIMIT_SECONDS = 24 * 3600.0
+
+Unfinished = Literal["due", "held", "abandoned"]
+"""Waits for a worker; is in the hands of one that lives; was left behind by one that died."""
 
 _REFRESH_LOCK = 0x6564656E02
 
@@ -81,6 +84,17 @@ _DUE = f"""
 
 _LEFT_BY_THE_DEAD = f"""
     s.status = 'exporting' AND s.lease_until <= clock_timestamp() AND {_ELIGIBLE}
+"""
+
+_UNFINISHED = f"""
+SELECT s.study_id::text, CASE
+    WHEN s.status <> 'exporting' THEN 'due'
+    WHEN s.lease_until > clock_timestamp() THEN 'held'
+    ELSE 'abandoned'
+END
+FROM ops.study_exports AS s
+WHERE s.study_id = ANY (%(ids)s::uuid[])
+    AND (({_DUE}) OR ({_LEFT_BY_THE_DEAD}) OR (s.status = 'exporting' AND s.lease_until > clock_timestamp()))
 """
 
 _ASKED_FOR = f"""
@@ -380,6 +394,29 @@ class Ledger:
             {},
         )
 
+    def due(self, limit: int, due: datetime, without: Collection[str]) -> list[str]:
+        """Name up to ``limit`` studies that :meth:`claim` would give, but for those ``without``."""
+        query = (
+            f"SELECT s.study_id::text FROM ops.study_exports AS s WHERE (({_DUE}) OR ({_LEFT_BY_THE_DEAD})) "
+            "AND s.study_id <> ALL (%(without)s::uuid[]) "
+            "ORDER BY s.next_attempt_at, s.study_id LIMIT %(limit)s"
+        )
+        parameters = {"due": due, "limit": limit, "without": list(without)}
+        with self._connections.borrow() as connection:
+            return [row[0] for row in connection.execute(query, parameters)]
+
+    def unfinished(self, study_ids: Collection[str], due: datetime) -> dict[str, Unfinished]:
+        """Of the given studies, name those that :meth:`claim` would give or a worker holds now."""
+        parameters = {"ids": list(study_ids), "due": due}
+        with self._connections.borrow() as connection:
+            return {row[0]: row[1] for row in connection.execute(_UNFINISHED, parameters)}
+
+    def fail_the_fatal(self) -> None:
+        """Fail the studies whose workers died at every attempt that they may have."""
+        with self._connections.borrow() as connection:
+            error = f"{Code.LEASE_EXPIRED}: no worker lived to finish it"
+            connection.execute(_FAIL_THE_FATAL, {"max": self._max_attempts, "error": error})
+
     def rows(self, study_ids: Sequence[str]) -> dict[str, LedgerRow]:
         """Read where studies stand; those that were never eligible are absent."""
         query = (
@@ -432,9 +469,7 @@ class Ledger:
 
         Studies whose worker died come before all others, unless they have had all their attempts.
         """
-        with self._connections.borrow() as connection:
-            error = f"{Code.LEASE_EXPIRED}: no worker lived to finish it"
-            connection.execute(_FAIL_THE_FATAL, {"max": self._max_attempts, "error": error})
+        self.fail_the_fatal()
         leases = self._claim(_LEFT_BY_THE_DEAD, "s.lease_until", {"limit": limit})
         if len(leases) < limit:
             parameters = {"due": due, "limit": limit - len(leases)}

@@ -1,7 +1,8 @@
 """Progress of long work, from wherever it is done to whoever wants to show it.
 
 Work says ``report("export", done, total)``; a command line, a flow or a test that wants to hear it
-wraps the call in ``reporting_to(function)``. Without a listener nothing happens.
+wraps the call in ``reporting_to(function)``. All listeners around the work hear it; without any,
+nothing happens.
 """
 
 from __future__ import annotations
@@ -13,21 +14,20 @@ from contextvars import ContextVar
 Reporter = Callable[[str, int, int], None]
 """Called with the name of a stage, the steps done and the steps in all."""
 
-_reporter: ContextVar[Reporter | None] = ContextVar("eden_progress", default=None)
+_reporters: ContextVar[tuple[Reporter, ...]] = ContextVar("eden_progress", default=())
 
 
 def report(stage: str, done: int, total: int) -> None:
-    """Tell the listener of this context, if there is one."""
-    reporter = _reporter.get()
-    if reporter is not None:
+    """Tell every listener of this context."""
+    for reporter in _reporters.get():
         reporter(stage, done, total)
 
 
 @contextmanager
 def reporting_to(reporter: Reporter) -> Iterator[None]:
-    """Send what is reported within to ``reporter``."""
-    token = _reporter.set(reporter)
+    """Send what is reported within to ``reporter`` too."""
+    token = _reporters.set((*_reporters.get(), reporter))
     try:
         yield
     finally:
-        _reporter.reset(token)
+        _reporters.reset(token)

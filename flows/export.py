@@ -1,49 +1,59 @@
 """The export of studies (design, section 8).
 
 Prefect sees batches, not files: a study's truth is the ledger. A study that is held back does not
-fail the flow; it shows in the artifact and in the ledger.
+fail the flow; it shows in the artifacts and in the ledger.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from prefect import flow
+from prefect.runtime import flow_run
 
 import dicom_export
 from dicom_export import DiscoverySummary, StudyResult, WithdrawalRefused
 from eden import warehouse
-from eden.errors import ConfigurationError
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
-from flows.tasks import as_task, leave_table
+from flows.artifacts import leave_held_back, leave_table, progress_bar
+from flows.limits import turns
+from flows.pool import batch_name, work_pool
+from flows.tasks import as_flow, as_task
 
-gate_task = as_task(warehouse.check_export_gate, "test-marts")
+DISCOVERY = "discover-chest-dicom-studies"
+BATCH = "process-study-batch-to-s3"
+STUDY = "process-study-to-s3"
 
 
-def _export(limit: int | None, *, allow_mass_withdraw: bool) -> DiscoverySummary:
-    export = load(Export)
-    if export.dispatch != "local":
-        raise ConfigurationError("EXPORT_DISPATCH: this version exports with 'local' only")
-    return dicom_export.discover(
-        load(DestinationDatabase),
-        load(ObjectStore),
-        export,
-        limit=limit,
-        allow_mass_withdraw=allow_mass_withdraw,
-    )
+def export_due(limit: int | None, *, allow_mass_withdraw: bool = False) -> DiscoverySummary:
+    """Export what is due, here or by the work pool, as ``EXPORT_DISPATCH`` says.
+
+    Raises:
+        PoolUnavailable: Prefect's server, the deployment or the work pool can't be reached.
+        EdenError: as :func:`dicom_export.discover` does.
+    """
+    settings = load(DestinationDatabase), load(ObjectStore), load(Export)
+    if settings[2].dispatch == "local":
+        return dicom_export.discover(
+            *settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw, turn=turns()
+        )
+    with work_pool() as crew:
+        return dicom_export.discover(
+            *settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw, crew=crew
+        )
 
 
 def _process(study_ids: list[str]) -> list[StudyResult]:
-    return dicom_export.process_batch(
-        load(DestinationDatabase), load(ObjectStore), load(Export), study_ids
-    )
+    settings = load(DestinationDatabase), load(ObjectStore), load(Export)
+    return dicom_export.process_batch(*settings, study_ids, turn=turns())
 
 
-export_task = as_task(_export, "export")
+gate_task = as_task(warehouse.check_export_gate, "test-marts")
+export_task = as_task(export_due, "export")
 process_task = as_task(_process, "process-studies")
 
 
-@flow(name="discover-chest-dicom-studies")
+@as_flow(DISCOVERY)
 def discover_chest_dicom_studies(
     limit: int | None = None, allow_mass_withdraw: bool = False
 ) -> dict[str, Any]:
@@ -52,14 +62,16 @@ def discover_chest_dicom_studies(
     Withdrawals that were refused fail the flow, after everything else is done.
     """
     gate_task()
-    summary = export_task(limit, allow_mass_withdraw=allow_mass_withdraw)
+    with progress_bar(DISCOVERY):
+        summary = export_task(limit, allow_mass_withdraw=allow_mass_withdraw)
     done = summary.withdrawals
     outcomes = dict(summary.counts) | {
         "withdrawn": done.withdrawn,
         "not withdrawn": len(done.failed),
     }
     counts = [{"outcome": name, "studies": count} for name, count in outcomes.items() if count]
-    leave_table("discover-chest-dicom-studies", counts, "Studies by outcome")
+    leave_table(DISCOVERY, counts, f"Studies by outcome; {summary.left} are left")
+    leave_held_back([*summary.results, *done.failed])
     if done.refused:
         raise WithdrawalRefused(
             f"{done.refused} of {done.exported} exported studies are no longer eligible; "
@@ -68,14 +80,20 @@ def discover_chest_dicom_studies(
     return summary.to_dict()
 
 
-@flow(name="process-study-to-s3")
+@as_flow(STUDY, run_name="study {study_id}")
 def process_study_to_s3(study_id: str) -> dict[str, Any]:
     """Export one study; the answer is the result of design, section 5."""
     (result,) = process_task([study_id])
+    leave_held_back([result])
     return result.to_dict()
 
 
-@flow(name="process-study-batch-to-s3")
+@as_flow(BATCH, run_name=lambda: batch_name(flow_run.parameters["study_ids"]))
 def process_study_batch_to_s3(study_ids: list[str]) -> list[dict[str, Any]]:
     """Export these studies; one result each, in their order."""
-    return [result.to_dict() for result in process_task(study_ids)]
+    with progress_bar(BATCH):
+        results = process_task(study_ids)
+    counts = Counter("in place" if result.success else "held back" for result in results)
+    leave_table(BATCH, [{"outcome": o, "studies": n} for o, n in counts.items()], "Studies")
+    leave_held_back(results)
+    return [result.to_dict() for result in results]

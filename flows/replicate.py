@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
-from prefect import flow
+from prefect.runtime import flow_run
 
 import dlt_pipelines
 from dlt_pipelines import SyncSummary, ValidationSummary
 from eden import warehouse
-from flows.tasks import as_task, leave_table
+from flows.artifacts import leave_table, progress_bar
+from flows.tasks import as_flow, as_task
 
 sync_task = as_task(dlt_pipelines.sync, "sync")
 build_task = as_task(warehouse.build, "build")
@@ -20,13 +21,13 @@ validate_task = as_task(dlt_pipelines.validate, "validate")
 sync_organizations_task = as_task(dlt_pipelines.sync_organizations, "sync-organizations")
 
 
-@flow(name="etl")
+@as_flow("etl")
 def etl() -> dict[str, Any]:
     """Bring the warehouse up to date with the source, for all organizations."""
     return _tick([])
 
 
-@flow(name="sync-data-from-by-organization")
+@as_flow("sync-data-from-by-organization", run_name=lambda: _of_organization("sync"))
 def sync_data_from_by_organization(
     organization_id: str | None = None, organization_slug: str | None = None
 ) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def sync_data_from_by_organization(
     return _tick([dlt_pipelines.find_organization(organization_id, organization_slug)])
 
 
-@flow(name="sync-organizations")
+@as_flow("sync-organizations")
 def sync_organizations() -> dict[str, Any]:
     """Bring the list of organizations up to date and give new ones their schemas."""
     summary = sync_organizations_task()
@@ -42,7 +43,7 @@ def sync_organizations() -> dict[str, Any]:
     return summary.to_dict()
 
 
-@flow(name="validation")
+@as_flow("validation")
 def validation() -> dict[str, Any]:
     """Compare all of staging with the source, repair it, build, and test the data.
 
@@ -54,7 +55,7 @@ def validation() -> dict[str, Any]:
         test_task()
 
 
-@flow(name="sync-pending-data-by-organization")
+@as_flow("sync-pending-data-by-organization", run_name=lambda: _of_organization("validate"))
 def sync_pending_data_by_organization(
     organization_id: str | None = None, organization_slug: str | None = None
 ) -> dict[str, Any]:
@@ -64,15 +65,17 @@ def sync_pending_data_by_organization(
 
 
 def _tick(organizations: list[str]) -> dict[str, Any]:
-    summary = dlt_pipelines.etl(organizations, sync_step=sync_task, build_step=build_task)
+    with progress_bar("etl"):
+        summary = dlt_pipelines.etl(organizations, sync_step=sync_task, build_step=build_task)
     leave_table("etl", _rows(summary.sync), "Rows read and written per table")
     return summary.to_dict()
 
 
 def _validate(organizations: list[str]) -> ValidationSummary:
-    return dlt_pipelines.validate_and_build(
-        organizations, validate_step=_validate_and_tell, build_step=build_task
-    )
+    with progress_bar("validation"):
+        return dlt_pipelines.validate_and_build(
+            organizations, validate_step=_validate_and_tell, build_step=build_task
+        )
 
 
 def _validate_and_tell(organizations: Collection[str]) -> ValidationSummary:
@@ -80,6 +83,11 @@ def _validate_and_tell(organizations: Collection[str]) -> ValidationSummary:
     rows = summary.to_dict()["differences"]
     leave_table("validation", rows, "Differences per table and organization")
     return summary
+
+
+def _of_organization(what: str) -> str:
+    given = flow_run.parameters
+    return f"{what} {given.get('organization_slug') or given.get('organization_id')}"
 
 
 def _rows(summary: SyncSummary) -> list[dict[str, Any]]:

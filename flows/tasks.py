@@ -1,29 +1,75 @@
-"""How this project's tasks behave, and what a run leaves in Prefect's pages.
+"""How this project's flows and tasks behave.
 
 Nothing is cached and no result is kept: what is done stands in the warehouse's ledger (``ops``),
-and a second run finds out from there. Parameters, results and artifacts hold ids and counts alone.
+and a second run finds out from there. Parameters, results, names and artifacts hold ids and counts
+alone. What leaves a task or a flow as an exception is stored and shown by Prefect: only this
+project's own errors do, which name nobody.
 """
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from datetime import UTC, datetime
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-from prefect import Task, task
-from prefect.artifacts import create_table_artifact
+from prefect import Flow, Task, flow, task
 from prefect.cache_policies import NO_CACHE
+
+from dicom_export.errors import describe
+from eden.errors import EdenError
+
+log = logging.getLogger(__name__)
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
+class Unexpected(EdenError):
+    """An error nobody foresaw; the message names its kind and place, and not what it said."""
+
+    code = "INTERNAL_ERROR"
+
+
 def as_task(function: Callable[Parameters, Result], name: str) -> Task[Parameters, Result]:
     """Make a task of a library's function."""
-    return task(name=name, cache_policy=NO_CACHE, persist_result=False)(function)
+    return task(name=name, cache_policy=NO_CACHE, persist_result=False)(discreet(function))
 
 
-def leave_table(key: str, rows: list[dict[str, Any]], description: str) -> None:
-    """Leave a table of outcomes on the run's page."""
-    create_table_artifact(
-        key=key, table=rows or [{"outcome": "nothing to do"}], description=description
-    )
+def as_flow(
+    name: str, run_name: str | Callable[[], str] | None = None
+) -> Callable[[Callable[Parameters, Result]], Flow[Parameters, Result]]:
+    """Make a flow.
+
+    Its runs are named by ``run_name``, which may hold parameters in braces, or else by the time.
+    """
+
+    def make(function: Callable[Parameters, Result]) -> Flow[Parameters, Result]:
+        naming = run_name or (lambda: f"{name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
+        options = flow(name=name, flow_run_name=naming, persist_result=False, log_prints=False)
+        return options(discreet(function))
+
+    return make
+
+
+def discreet(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Let only our own errors out, without their causes.
+
+    A parser's or a driver's message quotes the values that it stumbled over.
+    """
+
+    @wraps(function)
+    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except EdenError as error:
+            raise error from None
+        except Exception as error:  # noqa: BLE001  # the last one to see it
+            place = describe(error)
+            trail = "".join(traceback.format_tb(error.__traceback__))
+            log.error("unexpected %s\n%s", place, trail)  # noqa: TRY400  # without its message
+            raise Unexpected(f"unexpected {place}") from None
+
+    return call

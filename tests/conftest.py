@@ -68,7 +68,7 @@ def running() -> Iterator[EmbeddedServices]:
     home = Path(tempfile.mkdtemp(prefix="eden-test-"))
     try:
         with embedded_services(home) as services:
-            with _administrator(services) as connection:
+            with administrator(services) as connection:
                 # Nothing of a test has to outlive a crash of the machine.
                 for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                     connection.execute(
@@ -97,14 +97,14 @@ def services(running: EmbeddedServices, monkeypatch: pytest.MonkeyPatch) -> Iter
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     _store(environment).create_bucket(Bucket=bucket)
-    with _administrator(running) as connection:
+    with administrator(running) as connection:
         for database in databases:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
     made = Services(environment, folder)
     with made.warehouse() as warehouse:
         schema.migrate(warehouse)
     yield made
-    with _administrator(running) as connection:
+    with administrator(running) as connection:
         for database in databases:
             drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
             connection.execute(drop.format(sql.Identifier(database)))
@@ -139,7 +139,8 @@ def _store(environment: dict[str, str]) -> S3Client:
     )
 
 
-def _administrator(running: EmbeddedServices) -> psycopg.Connection:
+def administrator(running: EmbeddedServices) -> psycopg.Connection:
+    """A connection to the cluster that may make and drop databases."""
     environment = running.environment
     return psycopg.connect(
         host=environment["SOURCE_DATABASE_HOST"],

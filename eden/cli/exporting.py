@@ -20,9 +20,15 @@ def discover(limit: int | None, *, allow_mass_withdraw: bool, as_json: bool) -> 
     warehouse.migrate()
     with output.progress_bar(shown=not as_json):
         warehouse.check_export_gate()
-        summary = dicom_export.discover(
-            *settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw
-        )
+        if settings[2].dispatch == "local":
+            summary = dicom_export.discover(
+                *settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw
+            )
+        else:
+            # Loads Prefect, which no other command needs.
+            from flows.export import export_due  # noqa: PLC0415
+
+            summary = export_due(limit, allow_mass_withdraw=allow_mass_withdraw)
     if as_json:
         output.document(summary.to_dict())
     elif summary.is_idle:
