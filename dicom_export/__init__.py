@@ -11,9 +11,9 @@ from dicom_export.discover import (
 from dicom_export.errors import (
     BatchesFailed,
     MalformedStudyId,
-    NoWorkers,
     NotAcceptable,
     NotHeldBack,
+    NoWorkers,
     StudyNotEligible,
     StudyUnknown,
     WarehouseNotBuilt,

@@ -64,7 +64,7 @@ Turn = Callable[[], AbstractContextManager[None]]
 limits how many are exported at once, or per second, makes it wait there."""
 
 
-def discover(
+def discover(  # noqa: PLR0913  # the settings, what to do, and who does it
     warehouse: DestinationDatabase,
     store: ObjectStore,
     export: Export,

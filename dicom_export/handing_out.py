@@ -30,9 +30,6 @@ SENDS = 5
 """How often one study is handed out before this run gives it up."""
 FAILURES_IN_A_ROW = 5
 """Batches that may fail one after another before no more are sent."""
-SHRINKING = 4
-"""By how much smaller the batches are in which studies are sent again: one that brings its workers
-down is soon alone."""
 
 
 class BatchState(Enum):
@@ -198,7 +195,8 @@ class _HandingOut:
             if sends >= SENDS or self._failed_in_a_row >= FAILURES_IN_A_ROW:
                 self._give_up(study_ids)
                 continue
-            size = max(1, self._order.batch_size // SHRINKING**sends)
+            # Ever smaller, down to one: a study that brings its workers down is soon alone.
+            size = max(1, int(self._order.batch_size ** (1 - sends / (SENDS - 1))))
             for start in range(0, len(study_ids), size):
                 if self._may_send:
                     self._send(study_ids[start : start + size], sends=sends + 1)

@@ -94,7 +94,10 @@ SELECT s.study_id::text, CASE
 END
 FROM ops.study_exports AS s
 WHERE s.study_id = ANY (%(ids)s::uuid[])
-    AND (({_DUE}) OR ({_LEFT_BY_THE_DEAD}) OR (s.status = 'exporting' AND s.lease_until > clock_timestamp()))
+    AND (
+        ({_DUE}) OR ({_LEFT_BY_THE_DEAD})
+        OR (s.status = 'exporting' AND s.lease_until > clock_timestamp())
+    )
 """
 
 _ASKED_FOR = f"""
@@ -397,7 +400,8 @@ class Ledger:
     def due(self, limit: int, due: datetime, without: Collection[str]) -> list[str]:
         """Name up to ``limit`` studies that :meth:`claim` would give, but for those ``without``."""
         query = (
-            f"SELECT s.study_id::text FROM ops.study_exports AS s WHERE (({_DUE}) OR ({_LEFT_BY_THE_DEAD})) "
+            "SELECT s.study_id::text FROM ops.study_exports AS s "
+            f"WHERE (({_DUE}) OR ({_LEFT_BY_THE_DEAD})) "
             "AND s.study_id <> ALL (%(without)s::uuid[]) "
             "ORDER BY s.next_attempt_at, s.study_id LIMIT %(limit)s"
         )

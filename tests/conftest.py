@@ -21,7 +21,8 @@ from eden.demo.hospital import Hospital, generate
 from eden.demo.hospital import load as fill
 from eden.demo.radiograph import write_archive
 from eden.embedded import EmbeddedServices, embedded_services
-from eden.embedded.keeper import wait_until_stopped
+from eden.embedded.keeper import lease, wait_until_stopped
+from eden.embedded.prefect_server import PrefectService
 from eden.settings import DestinationDatabase, SourceDatabase, load
 
 OURS = (
@@ -79,6 +80,13 @@ def running() -> Iterator[EmbeddedServices]:
         wait_until_stopped(home)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def prefect_url(running: EmbeddedServices) -> Iterator[str]:
+    """The API of Prefect's server, which takes longer to start than everything else."""
+    with lease(PrefectService(running.home)) as server:
+        yield server["url"]
 
 
 @pytest.fixture
@@ -139,7 +147,7 @@ def _store(environment: dict[str, str]) -> S3Client:
     )
 
 
-def administrator(running: EmbeddedServices) -> psycopg.Connection:
+def administrator(running: EmbeddedServices, database: str = "postgres") -> psycopg.Connection:
     """A connection to the cluster that may make and drop databases."""
     environment = running.environment
     return psycopg.connect(
@@ -147,6 +155,6 @@ def administrator(running: EmbeddedServices) -> psycopg.Connection:
         port=int(environment["SOURCE_DATABASE_PORT"]),
         user=environment["SOURCE_DATABASE_USER"],
         password=environment["SOURCE_DATABASE_PASS"],
-        dbname="postgres",
+        dbname=database,
         autocommit=True,
     )

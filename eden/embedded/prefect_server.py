@@ -67,8 +67,8 @@ class PrefectService:
             "PREFECT_HOME": str(self.home / "prefect"),
             "PREFECT_API_DATABASE_CONNECTION_URL": url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            # Who holds a deployment's only slot is remembered over a restart: a slot whose holder died
-            # with the server would never be free again.
+            # Remembers over a restart who holds a deployment's only slot: if the holder died
+            # together with the server, the slot would never be free again.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
                 "prefect.server.concurrency.lease_storage.filesystem"
             ),

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from eden.demo.hospital import Hospital
-from eden.embedded import embedded_services
-from eden.embedded.keeper import wait_until_stopped
 from tests.conftest import Services
 from tests.support.warehouse import differing_tables
 
@@ -60,15 +54,6 @@ keys = ("etl", "validation", "discover-chest-dicom-studies")
 said["artifacts"] = {key: bool(Artifact.get(key)) for key in keys}
 print(json.dumps(said))
 """
-
-
-@pytest.fixture
-def prefect_url() -> Iterator[str]:
-    home = Path(tempfile.mkdtemp(prefix="eden-test-"))
-    with embedded_services(home, prefect=True) as services:
-        yield services.environment["PREFECT_API_URL"]
-    wait_until_stopped(home)
-    shutil.rmtree(home)
 
 
 @pytest.mark.timeout(600)
