@@ -175,6 +175,16 @@ def is_never_taken(world: World, batch: Batch) -> None:
     batch.state = BatchState.QUEUED
 
 
+def begins_slowly(world: World, batch: Batch) -> None:
+    """Runs for a while before it claims what its predecessor has left."""
+    batch.state = BatchState.RUNNING
+    if batch.looks == 5:
+        world.claim(batch)
+    elif batch.looks == 6:
+        world.export(batch.study_ids)
+        batch.state = BatchState.ENDED
+
+
 def fails(world: World, batch: Batch) -> None:
     batch.state = BatchState.FAILED
 
@@ -269,6 +279,13 @@ def test_what_a_worker_leaves_is_taken_over_by_another(
     lost = world.batches[1]
     assert lost.was_recalled == (lost.state is BatchState.CANCELLED)
     assert lost.was_recalled or behaviour in (crashes_before_its_leases_end, fails)
+
+
+def test_a_successor_that_has_not_begun_is_not_taken_for_dead(world: World) -> None:
+    world.behaviours = [is_killed_with_its_process, *[begins_slowly] * 10]
+    world.add_studies(4)
+    assert world.run() == {"exported": 4}
+    assert [batch.was_recalled for batch in world.batches] == [True, False, False]
 
 
 def test_a_study_that_kills_its_workers_is_soon_alone_and_fails(world: World) -> None:
