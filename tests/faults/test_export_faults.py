@@ -176,7 +176,7 @@ def test_builds_at_the_same_time_neither_hide_nor_withdraw_a_study(
     thread.start()
     try:
         rounds = 0
-        while len(builds) < 2:
+        while not builds:
             with services.warehouse() as warehouse:
                 funnel = read_funnel(warehouse)
             assert funnel

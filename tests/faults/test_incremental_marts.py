@@ -43,7 +43,7 @@ from eden.settings import DestinationDatabase, SourceDatabase, load
 from tests.conftest import Services
 from tests.support import oracle, zoo
 
-ROUNDS = int(os.environ.get("EDEN_FAULT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("EDEN_FAULT_ROUNDS", "2"))
 SEED = int(os.environ.get("EDEN_FAULT_SEED", time.time_ns() % 1_000_000))
 
 MARTS = (

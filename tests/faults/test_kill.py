@@ -35,7 +35,7 @@ from tests.support import oracle
 from tests.support.relay import Relay, relay_to
 from tests.support.warehouse import differing_tables
 
-ROUNDS = int(os.environ.get("EDEN_FAULT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("EDEN_FAULT_ROUNDS", "2"))
 SYNC = "import dlt_pipelines; print('started', flush=True); dlt_pipelines.sync()"
 DISCOVER = """
 import dicom_export

@@ -29,7 +29,7 @@ from tests.conftest import Services
 from tests.support import zoo
 from tests.support.warehouse import differing_tables
 
-ROUNDS = int(os.environ.get("EDEN_FAULT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("EDEN_FAULT_ROUNDS", "2"))
 STUDIES = 8_000
 PATIENT = "Marta Ejemplo 1957"
 """Stands in every row for what no message may quote."""
