@@ -21,7 +21,8 @@ from tests.support.sources import PLANTED, bring
 from tests.support.web import Request, WebServer, web_server
 
 CONTENT = bytes(range(256)) * 1024
-ARCHIVE, OTHER = "pacs-archive", "pacs-other"
+# The services are shared with other modules, which have buckets of their own.
+ARCHIVE, OTHER = "source-s3-archive", "source-s3-other"
 
 
 @pytest.fixture(autouse=True)
