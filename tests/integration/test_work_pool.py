@@ -295,6 +295,10 @@ def test_a_global_limit_paces_the_studies(server: Server) -> None:
     assert said["pace"] > 1.5
 
 
+@pytest.mark.skipif(
+    "EDEN_FAULT_ROUNDS" not in os.environ,
+    reason="waits for a worker to be caught in the middle, minutes on a busy machine: make faults",
+)
 @pytest.mark.timeout(900)
 def test_workers_run_the_deployments_and_share_a_discovery(
     services: Services,
