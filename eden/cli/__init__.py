@@ -262,9 +262,9 @@ def demo(*, small: bool, seed: int, as_json: bool) -> bool:
 )
 def up(*, port: int | None, limit: int, grace: float, as_json: bool) -> bool:
     """Run services, Prefect's server, the deployments and a worker, until Ctrl-C."""
-    from eden.cli import up as running  # noqa: PLC0415
+    from eden.cli.up import up as run_up  # noqa: PLC0415
 
-    return running.up(port=port, limit=limit, grace_seconds=grace, as_json=as_json)
+    return run_up(port=port, limit=limit, grace_seconds=grace, as_json=as_json)
 
 
 @cli.command("embedded", context_settings={"ignore_unknown_options": True})
