@@ -52,7 +52,7 @@ def make(tmp_path: Path, signals: StopSignals) -> Iterator[Callable[[float], Chi
 
 def start(children: Children, folder: Path, program: str, *, name: str = "a child") -> Child:
     log = folder / f"{name}.log"
-    child = children.start(name, [sys.executable, "-c", program], os.environ, log)
+    child = children.start(name, [sys.executable, "-c", program], os.environ, log, folder=folder)
     deadline = time.monotonic() + 20
     while b"ready" not in log.read_bytes() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -180,7 +180,8 @@ def test_the_last_lines_are_its_own_and_hold_no_secret(
         "print(os.environ['PREFECT_API_AUTH_STRING'], os.environ['PREFECT_SERVER_DATABASE_"
         "CONNECTION_URL'])"
     )
-    child = children.start("a", [sys.executable, "-c", program], environment, tmp_path / "a.log")
+    command = [sys.executable, "-c", program]
+    child = children.start("a", command, environment, tmp_path / "a.log", folder=tmp_path)
     assert children.wait_for(child) == 0
     lines = child.last_lines()
     assert len(lines) == TAIL_LINES

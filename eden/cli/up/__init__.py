@@ -28,10 +28,13 @@ from eden.cli.up.services import Places, places
 from eden.embedded.keeper import Service, is_kept, log_file
 from eden.embedded.postgres import PostgresService
 from eden.errors import AlreadyRunning, ConfigurationError, ServiceFailed
+from eden.paths import PROJECT_ROOT
 from eden.settings import Machine, Prefect, load
 
 POOL = "eden"
 POOL_TYPE = "process"
+WORKER_PAGE = "PREFECT_WORKER_WEBSERVER_PORT"
+"""Where it is set, the worker says there whether it is healthy."""
 POLL_SECONDS = 0.2
 START_SECONDS = 120
 STOP_SECONDS = 15
@@ -41,7 +44,7 @@ class ChildFailed(ServiceFailed):
     """A process ended by itself, or did not begin to work; ``lines`` are the end of its log."""
 
     def __init__(self, child: Child, what: str) -> None:
-        super().__init__(f"{child.title} {what}; its log is {child.log}")
+        super().__init__(f"{child.title} {what}; its log is {output.short(child.log)}")
         self.lines = child.last_lines()
 
 
@@ -167,8 +170,14 @@ def _start(
     logs = machine.home / "logs"
     if server.command:
         with _stage("prefect"):
-            log = logs / "prefect-server.log"
-            child = children.start("Prefect's server", server.command, server.settings, log)
+            # Not where .env is: Prefect would read that too, and take an empty variable for set.
+            child = children.start(
+                "Prefect's server",
+                server.command,
+                server.settings,
+                logs / "prefect-server.log",
+                folder=machine.home,
+            )
             _wait(child, server.api.is_healthy, signals)
     with _stage("deploy"):
         log = logs / "prefect-deploy.log"
@@ -183,10 +192,17 @@ def _start(
         _run(children, server, log, "deploy", "--all")
     with _stage("worker"):
         name = f"eden-up-{socket.gethostname()}"
-        words = ("worker", "start", f"--pool={POOL}", f"--name={name}", f"--limit={limit}")
-        log = logs / "prefect-worker.log"
-        child = children.start("the worker", _prefect(*words), server.clients, log)
-        _wait(child, lambda: server.api.has_worker(POOL, name), signals)
+        words = ["worker", "start", f"--pool={POOL}", f"--name={name}", f"--limit={limit}"]
+        if WORKER_PAGE in server.clients:
+            words.append("--with-healthcheck")
+        child = children.start(
+            "the worker",
+            _prefect(*words),
+            server.clients,
+            logs / "prefect-worker.log",
+            folder=machine.home,
+        )
+        _wait(child, lambda: child.has_said("started!"), signals)
     count = server.api.deployments(POOL)
     return Up(where, server, name, limit, count, machine.time_zone, logs)
 
@@ -198,7 +214,7 @@ def _prefect(*words: str) -> list[str]:
 def _run(children: Children, server: PrefectServer, log: Path, *words: str) -> None:
     """Run a command of Prefect to its end."""
     title = f"prefect {' '.join(words)}"
-    child = children.start(title, _prefect(*words), server.clients, log)
+    child = children.start(title, _prefect(*words), server.clients, log, folder=PROJECT_ROOT)
     if children.wait_for(child) != 0:
         raise ChildFailed(child, child.ending)
 
@@ -240,15 +256,19 @@ def _watch(children: Children, services: list[Service], signals: StopSignals) ->
             raise ChildFailed(child, child.ending)
         for service in services:
             if not is_kept(service):
-                raise ServiceFailed(f"{service.name} has ended; its log is {log_file(service)}")
+                log = output.short(log_file(service))
+                raise ServiceFailed(f"{service.name} has ended by itself; its log is {log}")
         time.sleep(POLL_SECONDS)
 
 
 def _stop(children: Children, signals: StopSignals) -> None:
     # The terminal may be gone, which is no reason to leave anything behind.
     with suppress(OSError):
-        if signals.count:
-            output.say("Stopping. Ctrl-C once more ends everything at once.")
+        output.say(
+            "Stopping. Ctrl-C once more ends everything at once."
+            if signals.count
+            else "Something has ended by itself: stopping the rest."
+        )
     hung = children.stop()
     with suppress(OSError):
         for title in hung:

@@ -47,16 +47,6 @@ class PrefectApi:
         found = self._call(f"/work_pools/{name}")
         return None if found is None else str(found["type"])
 
-    def has_worker(self, pool: str, name: str) -> bool:
-        """Whether a worker of that name is online.
-
-        Raises:
-            ConfigurationError: the server refuses the login.
-            ServerUnavailable: it does not answer.
-        """
-        found = self._call(f"/work_pools/{pool}/workers/filter", {}) or []
-        return any(one["name"] == name and one["status"] == "ONLINE" for one in found)
-
     def deployments(self, pool: str) -> int:
         """How many deployments the work pool has.
 

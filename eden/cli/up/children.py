@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 import psutil
 
 from eden.embedded.keeper import lives
-from eden.paths import PROJECT_ROOT
 
 MARK = "EDEN_CHILD_OF"
 POLL_SECONDS = 0.1
@@ -95,15 +94,21 @@ class Child:
             return f"was ended by {signal.Signals(-code).name}"
         return f"ended with exit code {code}"
 
+    def has_said(self, words: str) -> bool:
+        """Whether its log holds these words."""
+        return words in self._said(self.log_start)
+
     def last_lines(self) -> list[str]:
         """The end of its log; what is secret in its environment is starred out."""
-        with self.log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(self.log_start, size - TAIL_BYTES))
-            text = file.read().decode(errors="replace")
+        text = self._said(max(self.log_start, self.log.stat().st_size - TAIL_BYTES))
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return [line.rstrip() for line in text.splitlines() if line.strip()][-TAIL_LINES:]
+
+    def _said(self, start: int) -> str:
+        with self.log.open("rb") as file:
+            file.seek(start)
+            return file.read().decode(errors="replace")
 
 
 class Children:
@@ -116,9 +121,15 @@ class Children:
         self._started: list[Child] = []
 
     def start(
-        self, title: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+        self,
+        title: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        folder: Path,
     ) -> Child:
-        """Start a child, which writes to the end of its log."""
+        """Start a child in ``folder``; it writes to the end of its log."""
         log.parent.mkdir(parents=True, exist_ok=True)
         _put_away(log)
         with log.open("ab") as output:
@@ -126,7 +137,7 @@ class Children:
             process = subprocess.Popen(
                 list(command),
                 env={**environment, MARK: self._owner},
-                cwd=PROJECT_ROOT,
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -26,6 +26,13 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with
 OURS = (LOOPBACK, "localhost", "::1")
 SERVERS_OWN = ("PREFECT_SERVER_", "PREFECT_API_DATABASE_", "PREFECT_UI_")
 """Variables that are of no use to a flow, and some are secret."""
+NOT_FOR_OURS = {
+    "PREFECT_PROFILE",
+    *(f"PREFECT_SERVER_DATABASE_{part}" for part in ("DRIVER", "HOST", "PORT", "NAME", "USER")),
+    # Of the server in compose.yaml.
+    "PREFECT_SERVER_DATABASE_PASSWORD",
+}
+"""They would speak against the profile and the database that ``eden up`` has chosen."""
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -85,7 +92,8 @@ def prefect_server(home: Path, prefect: Prefect, port: int | None) -> Iterator[P
 
 
 def _running_server(prefect: Prefect, url: str) -> PrefectServer:
-    clients = dict(os.environ) | QUIET | {"PREFECT_API_URL": url} | _credentials(prefect)
+    said = {k: v for k, v in os.environ.items() if not k.startswith(SERVERS_OWN)}
+    clients = said | QUIET | {"PREFECT_API_URL": url} | _credentials(prefect)
     return PrefectServer(_api(prefect, url), clients)
 
 
@@ -149,7 +157,7 @@ def _of_prefect() -> dict[str, str]:
     return {
         name: value
         for name, value in said.items()
-        if name.startswith("PREFECT_") and name != "PREFECT_PROFILE" and value
+        if name.startswith("PREFECT_") and value and name not in NOT_FOR_OURS
     }
 
 
