@@ -254,7 +254,7 @@ def test_a_child_that_ends_is_seen_and_said(services: Services, home: Path) -> N
     assert re.match(
         r"SERVICE_FAILED: Prefect's server ended with exit code \d+; its log", lines[-1]
     )
-    assert "Something has ended by itself: stopping the rest." in lines
+    assert "That did not go well: stopping what was started." in lines
     assert "password authentication failed" in done.stderr
     assert word not in done.stderr
     assert processes_of(home) == []

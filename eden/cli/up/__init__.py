@@ -269,11 +269,10 @@ def _watch(children: Children, services: list[Service], signals: StopSignals) ->
 def _stop(children: Children, signals: StopSignals) -> None:
     # The terminal may be gone, which is no reason to leave anything behind.
     with suppress(OSError):
-        output.say(
-            "Stopping. Ctrl-C once more ends everything at once."
-            if signals.count
-            else "Something has ended by itself: stopping the rest."
-        )
+        if signals.count:
+            output.say("Stopping. Ctrl-C once more ends everything at once.")
+        elif children.are_there:
+            output.say("That did not go well: stopping what was started.")
     hung = children.stop()
     with suppress(OSError):
         for title in hung:
