@@ -68,7 +68,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture
 def system(home: Path, tmp_path: Path) -> Iterator[Running]:
     (home / "hospital.json").write_text('{"seed": 7, "small": true}')
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | {
+    environment = without_prefect() | {
         "EDEN_HOME": str(home),
         "SCHEDULE_TIMEZONE": ZONE,
         "RETENTION_DAYS": "1",
@@ -101,6 +101,11 @@ def system(home: Path, tmp_path: Path) -> Iterator[Running]:
         process.kill()
         process.wait()
         end_marked(str(home))
+
+
+def without_prefect() -> dict[str, str]:
+    """The environment, without what somebody's own Prefect needs."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
 
 
 def processes_of(home: Path) -> list[str]:
@@ -241,7 +246,7 @@ def test_a_child_that_ends_is_seen_and_said(services: Services, home: Path) -> N
     address = f"127.0.0.1:{services.environment['DESTINATION_DATABASE_PORT']}/postgres"
     done = subprocess.run(
         [EDEN, "up", "--grace", "5"],
-        env=os.environ
+        env=without_prefect()
         | {
             "EDEN_HOME": str(home),
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://eden:{word}@{address}",

@@ -108,6 +108,18 @@ def test_who_asks_twice_does_not_wait(
     assert time.monotonic() - started < 10
 
 
+def test_the_end_of_the_terminal_counts_unless_it_is_ignored() -> None:
+    for before, count in ((signal.SIG_DFL, 1), (signal.SIG_IGN, 0)):
+        held = signal.signal(signal.SIGHUP, before)
+        try:
+            with StopSignals() as signals:
+                os.kill(os.getpid(), signal.SIGHUP)
+                assert signals.count == count
+            assert signal.getsignal(signal.SIGHUP) is before
+        finally:
+            signal.signal(signal.SIGHUP, held)
+
+
 def test_what_a_dead_child_has_started_is_ended_too(
     make: Callable[..., Children], tmp_path: Path
 ) -> None:

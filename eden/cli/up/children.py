@@ -37,7 +37,10 @@ class Stopped(Exception):
 
 
 class StopSignals:
-    """Counts Ctrl-C, SIGTERM and the end of the terminal, which would else end this process."""
+    """Counts Ctrl-C, SIGTERM and the end of the terminal, which would else end this process.
+
+    What is ignored, as nohup has it, stays ignored.
+    """
 
     NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -46,7 +49,8 @@ class StopSignals:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignals:
-        self._before = {number: signal.signal(number, self._hear) for number in self.NUMBERS}
+        heard = [one for one in self.NUMBERS if signal.getsignal(one) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._hear) for number in heard}
         return self
 
     def __exit__(
