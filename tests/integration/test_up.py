@@ -158,14 +158,21 @@ def check_the_schedules(server: Server) -> None:
         schedules = [(s["schedule"]["cron"], s["schedule"]["timezone"]) for s in one["schedules"]]
         assert schedules == ([(DEPLOYMENTS[name], ZONE)] if name in planned else [])
         server.call(f"/deployments/{one['id']}", {"paused": True}, method="PATCH")
+    # One may have begun before.
+    at_work = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
+    wait_for(lambda: not server.call("/flow_runs/filter", at_work))
 
 
 def begin_runs(server: Server) -> tuple[str, list[str]]:
     """Two ticks at the same time, and a manual run with parameters, which waits for them."""
-    etl = server.deployments()["etl/every-10-minutes"]["id"]
-    ticks = [server.call(f"/deployments/{etl}/create_flow_run")["id"] for _ in range(2)]
-    manual = server.start("sync-data-from-by-organization/manual", organization_slug=SLUG)
-    return manual, ticks
+    deployments = server.deployments()
+
+    def begin(name: str, **parameters: str) -> str:
+        path = f"/deployments/{deployments[name]['id']}/create_flow_run"
+        return str(server.call(path, {"parameters": parameters})["id"])
+
+    ticks = [begin("etl/every-10-minutes") for _ in range(2)]
+    return begin("sync-data-from-by-organization/manual", organization_slug=SLUG), ticks
 
 
 def check_an_etl_never_overlaps_itself(server: Server, ticks: list[str]) -> str:

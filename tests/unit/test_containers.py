@@ -227,10 +227,11 @@ def test_compose_itself_takes_the_file(tmp_path: Path) -> None:
     words = ("DESTINATION_DATABASE_NAME", "DESTINATION_DATABASE_USER", "DESTINATION_DATABASE_PASS")
     filled = dict.fromkeys((*words, "PREFECT_SERVER_DATABASE_PASSWORD"), "word")
     (tmp_path / ".env").write_text("".join(f"{name}={v}\n" for name, v in filled.items()))
+    environment = {name: value for name, value in os.environ.items() if name not in filled}
     done = subprocess.run(
         [docker, "compose", "config", "--format", "json"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -241,7 +242,7 @@ def test_compose_itself_takes_the_file(tmp_path: Path) -> None:
     refused = subprocess.run(
         [docker, "compose", "config"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
