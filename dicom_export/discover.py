@@ -115,8 +115,9 @@ def foresee(
     Raises:
         ConfigurationError, DatabaseUnavailable, WarehouseNotBuilt: as :func:`discover` does.
     """
-    policy = deidentify.policy(deidentify.choose(export), export)
     with Connections(warehouse) as connections:
+        deidentifier = deidentify.choose(export, Warehouse(connections).names_of)
+        policy = deidentify.policy(deidentifier, export)
         decision = withdrawal.foresee(connections, allow_mass=allow_mass_withdraw)
         return forecast.read(connections, policy, limit, decision)
 
@@ -127,9 +128,9 @@ def count_pending(warehouse: DestinationDatabase, export: Export) -> int:
     Raises:
         ConfigurationError, DatabaseUnavailable, WarehouseNotBuilt: as :func:`discover` does.
     """
-    deidentifier = deidentify.choose(export)
-    policy = deidentify.policy(deidentifier, export)
     with Connections(warehouse) as connections:
+        deidentifier = deidentify.choose(export, Warehouse(connections).names_of)
+        policy = deidentify.policy(deidentifier, export)
         deidentify.require_same_key(connections, deidentifier)
         ledger = Ledger(connections, max_attempts=export.max_attempts)
         return ledger.count_due(ledger.refresh(policy))
@@ -438,18 +439,19 @@ def _session(
 ) -> Iterator[_Session]:
     """Open everything, in the order in which a mistake costs least."""
     with ExitStack() as stack:
-        deidentifier = deidentify.choose(export)
+        connections = stack.enter_context(Connections(warehouse))
+        marts = Warehouse(connections)
+        deidentifier = deidentify.choose(export, marts.names_of)
         images = stack.enter_context(sources.configured(export, store))
         bucket = Store(store, connections=export.concurrency)
         stack.callback(bucket.close)
-        connections = stack.enter_context(Connections(warehouse))
         deidentify.require_same_key(connections, deidentifier)
         ledger = Ledger(connections, max_attempts=export.max_attempts)
         stack.enter_context(_heartbeat(ledger))
         yield _Session(
             connections=connections,
             ledger=ledger,
-            marts=Warehouse(connections),
+            marts=marts,
             exporter=Exporter(images, deidentifier, bucket, ledger, Budget()),
             withdrawer=Withdrawer(bucket, ledger),
             bucket=bucket,

@@ -8,7 +8,12 @@ from uuid import UUID
 
 from dicom_export.connections import Connections
 from dicom_export.errors import StudyNotEligible, StudyUnknown
-from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy
+from dicom_export.model import (
+    EligibleImage,
+    EligibleReport,
+    EligibleStudy,
+    OrganizationNames,
+)
 
 # One statement, since a build may replace the tables between two: the names are resolved and
 # locked before the snapshot is taken. (In REPEATABLE READ a table that was replaced after the
@@ -52,6 +57,34 @@ WHERE study_id = ANY (%(ids)s::uuid[])
     AND reports IS NOT NULL AND (image_count = 0 OR images IS NOT NULL)
 """
 
+_NAMES = """
+WITH signers AS (
+    SELECT DISTINCT practitioner_id FROM analytics.eligible_reports
+    WHERE organization_id = %(id)s
+), doctors AS (
+    SELECT practitioner_id, concat_ws(' ', first_name, last_name) AS name
+    FROM analytics.dim_practitioners
+    LEFT JOIN signers USING (practitioner_id)
+    WHERE organization_id = %(id)s OR signers.practitioner_id IS NOT NULL
+), technicians AS (
+    SELECT DISTINCT concat_ws(' ', first_name, last_name) AS name
+    FROM analytics.dim_technicians
+    WHERE organization_id = %(id)s
+), places AS (
+    SELECT organization_name AS name
+    FROM analytics.dim_organizations
+    WHERE organization_id = %(id)s
+    UNION
+    SELECT unnest(ARRAY[facility_name, address, city])
+    FROM analytics.dim_facilities
+    WHERE organization_id = %(id)s
+)
+SELECT
+    (SELECT json_object_agg(practitioner_id, name ORDER BY practitioner_id) FROM doctors),
+    (SELECT array_agg(name ORDER BY name) FROM technicians),
+    (SELECT array_agg(name ORDER BY name) FROM places WHERE name IS NOT NULL)
+"""
+
 CRITERIA = {
     "has_eligible_modality": "its modality is not one of the dataset's",
     "is_chest": "it is not a chest study",
@@ -93,6 +126,13 @@ class Warehouse:
         with self._connections.borrow() as connection:
             ids = [UUID(study_id) for study_id in study_ids]
             return {study_id for (study_id,) in connection.execute(query, (ids,))}
+
+    def names_of(self, organization_id: str) -> OrganizationNames:
+        """Read the names of an organization's staff and places, deleted and inactive ones too."""
+        with self._connections.borrow() as connection:
+            row = connection.execute(_NAMES, {"id": organization_id}).fetchone()
+        doctors, technicians, places = row or (None, None, None)
+        return OrganizationNames(doctors or {}, tuple(technicians or ()), tuple(places or ()))
 
     def explain_absence(self, study_id: str) -> StudyUnknown | StudyNotEligible:
         """Say, as an error to raise, why a study is not among the eligible ones."""

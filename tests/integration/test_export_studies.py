@@ -71,6 +71,14 @@ CREATE TABLE analytics.eligible_images (
     series_number integer, series_description text, series_modality text, sop_instance_uid text,
     instance_number integer, file_path text, file_size bigint, updated_at timestamptz
 );
+CREATE TABLE analytics.dim_organizations (organization_id uuid, organization_name text);
+CREATE TABLE analytics.dim_facilities (
+    organization_id uuid, facility_name text, address text, city text
+);
+CREATE TABLE analytics.dim_practitioners (
+    practitioner_id uuid, organization_id uuid, first_name text, last_name text
+);
+CREATE TABLE analytics.dim_technicians (organization_id uuid, first_name text, last_name text);
 CREATE TABLE analytics.study_eligibility (
     study_id uuid, organization_id uuid, has_eligible_modality boolean, is_chest boolean,
     has_signed_report boolean, has_ranked_signer boolean, is_not_demo boolean,
