@@ -75,7 +75,12 @@ WITH signers AS (
     FROM analytics.dim_organizations
     WHERE organization_id = %(id)s
     UNION
-    SELECT unnest(ARRAY[facility_name, address, city])
+    SELECT unnest(ARRAY[facility_name, city])
+    FROM analytics.dim_facilities
+    WHERE organization_id = %(id)s
+    UNION
+    -- An address has any shape: every text in it, street and city alike.
+    SELECT jsonb_path_query(address, '$.** ? (@.type() == "string")') #>> '{}'
     FROM analytics.dim_facilities
     WHERE organization_id = %(id)s
 )

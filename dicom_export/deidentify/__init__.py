@@ -33,6 +33,7 @@ __all__ = [
     "OutgoingImage",
     "PassThrough",
     "ReportScrubber",
+    "ScrubbedByRules",
     "ScrubbedReport",
     "StudyDeidentifier",
     "Subject",

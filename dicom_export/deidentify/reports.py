@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from dicom_export.deidentify.api import ScrubbedReport
+from dicom_export.deidentify.folding import words
 from dicom_export.deidentify.identifiers import Identifiers
 from dicom_export.deidentify.key import Key, Subject
 from dicom_export.model import EligibleStudy, OrganizationNames
@@ -25,6 +26,8 @@ from dicom_export.scrub import (
 
 ORGANIZATIONS_KEPT = 64
 """Organizations whose names stay in memory: a discovery takes studies of many in turns."""
+
+FEWEST_WORDS_IN_COMMON = 2
 
 NamesOf = Callable[[str], OrganizationNames]
 """Reads the names of an organization, given its id."""
@@ -58,18 +61,15 @@ class ScrubbedByRules:
             # Read once, whoever of the threads comes first.
             names, directory = self._organization(study.organization_id)
         signers = {report.practitioner_id for report in study.reports}
-        doctors = [
-            *self._doctors((one, name) for one, name in names.doctors.items() if one in signers),
-            # As the files spell them; whose pseudonym that would be, nobody knows.
-            *map(Person, sorted(known.staff)),
-        ]
+        own = ((one, name) for one, name in names.doctors.items() if one in signers)
+        in_files = (Person(name, self._pseudonym_of(name, names)) for name in sorted(known.staff))
         identifiers = KnownIdentifiers(
             patient_names=tuple(sorted(known.patients)),
             birth_dates=tuple(sorted(known.birth_dates)),
             study_dates=tuple(sorted(known.dates)),
             ids=tuple(sorted(known.codes | known.uids)),
             phrases=tuple(sorted(known.places)),
-            doctors=tuple(doctors),
+            doctors=(*self._doctors(own), *in_files),
         )
         scrubbed = Scrubber(identifiers, directory, shift_days=subject.shift.days).scrub(text)
         return ScrubbedReport(scrubbed.text, _marks(text, scrubbed))
@@ -80,7 +80,21 @@ class ScrubbedByRules:
         return names, Directory(staff, names.places)
 
     def _doctors(self, doctors: Iterable[tuple[str, str]]) -> list[Person]:
-        return [Person(name, f"DOCTOR-{self._key.doctor(one)}") for one, name in doctors]
+        return [Person(name, self._pseudonym(one)) for one, name in doctors]
+
+    def _pseudonym(self, practitioner_id: str) -> str:
+        return f"DOCTOR-{self._key.doctor(practitioner_id)}"
+
+    def _pseudonym_of(self, name: str, names: OrganizationNames) -> str | None:
+        """Tell who is meant by a name as the files spell it; None where nobody or several are."""
+        meant = [one for one, listed in names.doctors.items() if _is_same_person(name, listed)]
+        return self._pseudonym(meant[0]) if len(meant) == 1 else None
+
+
+def _is_same_person(one: str, other: str) -> bool:
+    """Tell whether two names agree in two words, and the shorter says nothing else."""
+    shorter, longer = sorted((set(words(one)), set(words(other))), key=len)
+    return len(shorter) >= FEWEST_WORDS_IN_COMMON and shorter <= longer
 
 
 def _marks(before: str, scrubbed: ScrubbedText) -> frozenset[str]:

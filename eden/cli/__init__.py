@@ -249,7 +249,7 @@ def embedded(words: tuple[str, ...]) -> None:
         with embedded_services(load(Machine).home) as services:
             programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
             environment = os.environ | services.environment | {"PATH": programs}
-            environment.setdefault("DEIDENTIFICATION", "off")
+            environment.setdefault("DEIDENTIFICATION", "basic")
             environment.setdefault("DO_NOT_TRACK", "1")
             exit_code = _run_to_its_end(words, environment)
     except EdenError as error:

@@ -162,15 +162,15 @@ def test_a_report_loses_the_names_that_the_warehouse_knows(
         (study.organization_id,),
     )
     hospital.database.execute(
-        "INSERT INTO analytics.dim_facilities VALUES (%s, 'Sede Tarapuy', 'Calle Ibirapitá 1200', "
-        "'Guaviyú')",
+        "INSERT INTO analytics.dim_facilities VALUES (%s, 'Sede Tarapuy', "
+        """'{"street": {"name": "Ibirapitá", "number": 1200}}', 'Guaviyú')""",
         (study.organization_id,),
     )
     hospital.set_report(
         study,
-        f"RX TÓRAX en Sede Tarapuy, Guaviyú. {PLANTED}, nacida el 02/01/1950. Opacidad basal de "
-        "12 mm en D8. Técnico Quintanilla. Comentado con Dr. Etcheverry el 05/01/2024.\n"
-        "BERRONDO, LUCIA",
+        f"RX TÓRAX en Sede Tarapuy, Guaviyú (Ibirapitá). {PLANTED}, nacida el 02/01/1950. "
+        "Opacidad basal de 12 mm en D8. Técnico Quintanilla. Comentado con "
+        "Dr. Etcheverry el 05/01/2024.\nBERRONDO, LUCIA",
     )
     set_study(hospital, study, performed_at="2024-01-05 13:14:15+00")
     hospital.touch(study)
@@ -179,9 +179,10 @@ def test_a_report_loses_the_names_that_the_warehouse_knows(
     key = Key(SECRET.encode())
     metadata = metadata_of(hospital, study)
     assert text == (
-        "RX TÓRAX en [PLACE], [PLACE]. [PATIENT], nacida el [DATE]. Opacidad basal de 12 mm en D8. "
-        f"Técnico [DOCTOR]. Comentado con Dr. [DOCTOR-{key.doctor(colleague)}] "
-        f"el [DATE {metadata['study']['performed_at']}].\n[DOCTOR-{key.doctor(signer)}]"
+        "RX TÓRAX en [PLACE], [PLACE] ([PLACE]). [PATIENT], nacida el [DATE]. "
+        "Opacidad basal de 12 mm en D8. Técnico [DOCTOR]. Comentado con "
+        f"Dr. [DOCTOR-{key.doctor(colleague)}] el [DATE {metadata['study']['performed_at']}].\n"
+        f"[DOCTOR-{key.doctor(signer)}]"
     )
     assert metadata["reports"][0]["doctor_id"] == key.doctor(signer)
 

@@ -73,7 +73,7 @@ CREATE TABLE analytics.eligible_images (
 );
 CREATE TABLE analytics.dim_organizations (organization_id uuid, organization_name text);
 CREATE TABLE analytics.dim_facilities (
-    organization_id uuid, facility_name text, address text, city text
+    organization_id uuid, facility_name text, address jsonb, city text
 );
 CREATE TABLE analytics.dim_practitioners (
     practitioner_id uuid, organization_id uuid, first_name text, last_name text
@@ -795,10 +795,13 @@ def test_an_unreachable_store_stops_the_run(
         hospital.discover()
 
 
-def test_basic_refuses_to_start(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_basic_without_a_key_refuses_to_start(
+    hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hospital.add_study()
+    monkeypatch.delenv("DEIDENTIFICATION_KEY", raising=False)
     monkeypatch.setenv("DEIDENTIFICATION", "basic")
-    with pytest.raises(ConfigurationError, match="DEIDENTIFICATION"):
+    with pytest.raises(ConfigurationError, match="DEIDENTIFICATION_KEY is not set"):
         hospital.discover()
     assert hospital.objects() == {}
 
