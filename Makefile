@@ -47,7 +47,7 @@ bench-export: install ## The export against s5cmd and its targets, about 15 minu
 	$(BIN)/python -m benchmarks.export $(ARGS)
 
 faults: install ## The fault tests for longer (ROUNDS=20)
-	EDEN_FAULT_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/faults tests/integration/test_work_pool.py -s
+	EDEN_FAULT_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/faults -s
 
 check: install ## Style, types, layers and SQL
 	$(BIN)/ruff check .

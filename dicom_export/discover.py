@@ -41,7 +41,7 @@ from dicom_export.store import Store
 from dicom_export.study import Exporter
 from dicom_export.warehouse import Warehouse
 from dicom_export.withdrawal import Withdrawer
-from eden.errors import DatabaseUnavailable, EdenError
+from eden.errors import DatabaseUnavailable, EdenError, StoreUnavailable
 from eden.progress import report
 from eden.settings import DestinationDatabase, Export, ObjectStore
 
@@ -52,6 +52,9 @@ WITHDRAWING = "withdraw"
 STUDIES_AHEAD = 2
 """Studies claimed per worker: enough to keep it busy, few enough to leave some to others."""
 HEARTBEATS_PER_LEASE = 5
+STORE_FAILURES_IN_A_ROW = 20
+"""Studies that the store did not take, one after the other, before the run ends: the next thousands
+would only use up their attempts."""
 POLL_SECONDS = 1.0
 BUILD_SECONDS = 60.0
 """For how long a study is left alone that a build is about to take out of the marts."""
@@ -83,7 +86,8 @@ def discover(  # noqa: PLR0913  # the settings, what to do, and who does it
 
     Raises:
         ConfigurationError: a setting is of no use; nothing was started.
-        StoreUnavailable: the bucket cannot be reached; no study was claimed.
+        StoreUnavailable: the bucket cannot be reached: at the start, and no study was claimed; or
+            since, and what was not begun waits on.
         DatabaseUnavailable: the warehouse is gone; what was begun is done again by the next run.
         WarehouseNotBuilt: there are no marts; no study was claimed.
         BatchesFailed, NoWorkers: the crew can't do it all; the rest waits in the ledger.
@@ -185,6 +189,31 @@ Answer = StudyResult | MalformedStudyId | StudyUnknown | StudyNotEligible
 
 
 @dataclass(slots=True)
+class _StoreWatch:
+    """Ends a run whose store has gone away, while what waits has all its attempts."""
+
+    bucket: Store
+    failures: int = 0
+
+    def see(self, result: StudyResult) -> None:
+        """Take note of a study.
+
+        Raises:
+            StoreUnavailable: the bucket can't be reached, or takes nothing any more.
+        """
+        if not any(error.startswith(Code.STORE_UNAVAILABLE) for error in result.errors):
+            self.failures = 0
+            return
+        self.failures += 1
+        self.bucket.check_bucket()
+        if self.failures >= STORE_FAILURES_IN_A_ROW:
+            raise StoreUnavailable(
+                f"the bucket is there and did not take {self.failures} studies in a row; "
+                "the others wait"
+            )
+
+
+@dataclass(slots=True)
 class _Run:
     """Studies in the hands of this run's workers."""
 
@@ -269,7 +298,13 @@ class _Session:
             unclaimed = unclaimed - len(leases) if leases else 0
             return leases
 
-        with self._run(EXPORTING, limit, lambda worked: tally.add(*worked)) as run:
+        watch = _StoreWatch(self.bucket)
+
+        def take(worked: Worked) -> None:
+            tally.add(*worked)
+            watch.see(worked[1])
+
+        with self._run(EXPORTING, limit, take) as run:
             self._keep_busy(run, claim, self._start_exporting)
 
     def outlive_the_dead(self) -> bool:
@@ -313,8 +348,11 @@ class _Session:
         eligible = self.marts.eligible(study_ids)
         results: dict[str, Answer] = {}
 
+        watch = _StoreWatch(self.bucket)
+
         def take(worked: Worked) -> None:
             results[worked[1].study_id] = worked[1]
+            watch.see(worked[1])
 
         with self._run(EXPORTING, len(study_ids), take) as run:
             chosen = [study_id for study_id in study_ids if study_id in eligible]
