@@ -27,8 +27,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: install ## The whole system on this machine: embedded services, a generated hospital
 	@$(BIN)/eden demo
 
-test: install check ## Lint, types, and every test on real services
-	$(BIN)/python -m pytest
+test: install check ## Lint, types, and every test on real services (JOBS=2 at a time)
+	$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
 
 unit: install ## The tests that need no service
 	$(BIN)/python -m pytest tests/unit
