@@ -86,6 +86,12 @@ class StoreUnavailable(EdenError):
 
 
 class ServiceFailed(EdenError):
-    """An embedded service did not start; its log is named."""
+    """A service of this machine did not start, or has ended by itself; its log is named."""
 
     code = "SERVICE_FAILED"
+
+
+class AlreadyRunning(EdenError):
+    """``eden up`` runs already on the same ``EDEN_HOME``; it is named, and was left alone."""
+
+    code = "ALREADY_RUNNING"

@@ -1,7 +1,7 @@
 """The command line (design, section 8).
 
 The one part of ``eden`` that stands above the other packages: it calls the same functions as the
-flows do, and needs no Prefect server for it, ``demo`` apart.
+flows do, and needs no Prefect server for it, ``demo`` and ``up`` apart.
 
 Every command takes ``--json``: one document on standard output, everything else on standard error.
 Exit codes: 0, all that was asked for is done; 1, something failed or was held back; 2, wrong usage
@@ -237,6 +237,34 @@ def demo(*, small: bool, seed: int, as_json: bool) -> bool:
     from eden.cli.demo import run_demo  # noqa: PLC0415
 
     return run_demo(seed=seed, small=small, as_json=as_json)
+
+
+@command("up")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Of Prefect's pages. By default 4200, or a free one where it is taken.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=2),
+    default=4,
+    show_default=True,
+    help="Runs at once. A discovery that hands its work out takes one while it waits.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a process may take to end before it is killed.",
+)
+def up(*, port: int | None, limit: int, grace: float, as_json: bool) -> bool:
+    """Run services, Prefect's server, the deployments and a worker, until Ctrl-C."""
+    from eden.cli.up import up as run_up  # noqa: PLC0415
+
+    return run_up(port=port, limit=limit, grace_seconds=grace, as_json=as_json)
 
 
 @cli.command("embedded", context_settings={"ignore_unknown_options": True})
