@@ -24,6 +24,7 @@ STAGES = {
     "build": "Building the marts",
     "withdraw": "Withdrawing studies",
     "export": "Exporting studies",
+    "forget": "Emptying the bucket",
 }
 
 
