@@ -41,6 +41,7 @@ from dicom_export.store import Store
 from dicom_export.study import Exporter
 from dicom_export.warehouse import Warehouse
 from dicom_export.withdrawal import Withdrawer
+from eden import logs
 from eden.errors import DatabaseUnavailable, EdenError, StoreUnavailable
 from eden.progress import report
 from eden.settings import DestinationDatabase, Export, ObjectStore
@@ -423,12 +424,12 @@ class _Session:
                 continue
             study = replace(study, accepted=accepted.get(lease.study_id, frozenset()))
             do = partial(self._export, lease, study)
-            run.running[run.pool.submit(self._work, lease, do)] = lease
+            run.running[run.pool.submit(logs.carried(self._work), lease, do)] = lease
 
     def _start_withdrawing(self, run: _Run, leases: Sequence[Lease]) -> None:
         for lease in leases:
             do = partial(self._withdraw, lease)
-            run.running[run.pool.submit(self._work, lease, do)] = lease
+            run.running[run.pool.submit(logs.carried(self._work), lease, do)] = lease
 
     def _put_back(self, leases: Sequence[Lease]) -> None:
         for lease in leases:
@@ -440,14 +441,15 @@ class _Session:
 
     def _work(self, lease: Lease, do: Callable[[], Worked]) -> Worked:
         """Do one study's work; whatever happens to it stays with it."""
-        try:
-            return self._do(lease, do)
-        except LeaseLost:
-            self.ledger.forget_lease(lease)
-            log.warning("study %s: another worker took it over", lease.study_id)
-            error = f"{Code.LEASE_LOST}: another worker has it"
-            result = self.ledger.held_back(lease.study_id, error)
-            return StudyStatus.EXPORTING, result or _nothing(lease.study_id, error)
+        with logs.about(study_id=lease.study_id):
+            try:
+                return self._do(lease, do)
+            except LeaseLost:
+                self.ledger.forget_lease(lease)
+                log.warning("study %s: another worker took it over", lease.study_id)
+                error = f"{Code.LEASE_LOST}: another worker has it"
+                result = self.ledger.held_back(lease.study_id, error)
+                return StudyStatus.EXPORTING, result or _nothing(lease.study_id, error)
 
     def _do(self, lease: Lease, do: Callable[[], Worked]) -> Worked:
         try:

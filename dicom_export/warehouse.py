@@ -106,7 +106,11 @@ FAILED_CRITERIA = f"""array_remove(ARRAY[{
 """The names of those that a study fails, for queries in which ``j`` is ``study_eligibility``."""
 
 _FAILED_BY = f"""
-SELECT {FAILED_CRITERIA} FROM analytics.study_eligibility AS j WHERE study_id = %(id)s
+SELECT {FAILED_CRITERIA}, gone.organization_id IS NOT NULL
+FROM analytics.study_eligibility AS j
+LEFT JOIN ops.organizations AS gone
+    ON gone.organization_id = j.organization_id AND gone.forgotten_at IS NOT NULL
+WHERE study_id = %(id)s
 """
 
 
@@ -127,7 +131,13 @@ class Warehouse:
 
     def eligible(self, study_ids: Sequence[str]) -> set[str]:
         """Tell which of the given studies are eligible."""
-        query = "SELECT study_id::text FROM analytics.eligible_studies WHERE study_id = ANY (%s)"
+        query = """
+            SELECT study_id::text FROM analytics.eligible_studies AS e
+            WHERE study_id = ANY (%s) AND NOT EXISTS (
+                SELECT FROM ops.organizations AS gone
+                WHERE gone.organization_id = e.organization_id AND gone.forgotten_at IS NOT NULL
+            )
+        """
         with self._connections.borrow() as connection:
             ids = [UUID(study_id) for study_id in study_ids]
             return {study_id for (study_id,) in connection.execute(query, (ids,))}
@@ -146,6 +156,8 @@ class Warehouse:
         if row is None:
             return StudyUnknown(f"study {study_id}: the warehouse does not know it")
         failures = [CRITERIA[name] for name in row[0]]
+        if row[1]:
+            failures.append("its organization is being forgotten")
         reason = "; ".join(failures) or "the marts are being built, try again"
         return StudyNotEligible(f"study {study_id} is not eligible: {reason}")
 

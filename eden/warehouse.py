@@ -127,6 +127,11 @@ def migrate() -> list[str]:
         return schema.migrate(connection)
 
 
+def was_ever_built(connection: Connection) -> bool:
+    """Whether there are marts to be brought up to date."""
+    return _last_build(connection) is not None
+
+
 def is_build_due(connection: Connection) -> bool:
     """Whether something was loaded or deleted since the marts were last built."""
     last = _last_build(connection)
