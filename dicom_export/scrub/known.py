@@ -174,6 +174,8 @@ class KnownFinder:
         word = self._words[index]
         if is_ordinary(word.text) or word.text in rules.PARTICLES or len(word.text) == 1:
             return False
+        if word.text in rules.TITLES or word.text in rules.LETTER_TITLES:
+            return False
         if word.tells:
             return word.is_capitalized and (is_name(word.text) or not word.opens)
         return is_given_name(word.text) or is_family_name(word.text)

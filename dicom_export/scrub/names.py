@@ -39,9 +39,24 @@ def find(
     reader = Reader(page, people, apart)
     announced = list(CueFinder(page, reader).find())
     known, left = KnownFinder(page, people, reader).find(_indexes(announced))
-    merged = _merged([*announced, *known])
+    merged = _merged(_with_particles(page, people, run) for run in (*announced, *known))
     found = [_resolved(page, people, run) for run in merged]
     return [*found, *_spaced(page, people)], len(left - _indexes(merged))
+
+
+def _with_particles(page: Page, people: People, run: Run) -> Run:
+    """Take in the particles before a known name that are its own: 'De la Cruz'."""
+    first = run.first
+    owners = people.owners(page.words[first].text)
+    for at in range(run.first, run.last + 1):
+        owners = owners or people.owners(page.words[at].text)
+    while (
+        first > 0
+        and page.gap(first) == " "
+        and people.is_led(owners, page.words[first - 1].text, page.words[first].text)
+    ):
+        first -= 1
+    return Run(first, run.last, run.kind)
 
 
 def _indexes(runs: Iterable[Run]) -> set[int]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from dicom_export.scrub.model import Kind
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 """Changes with every change of a rule or of the lexicon: the export sends reports anew then."""
 
 
@@ -61,7 +61,7 @@ TITLES: Mapping[str, Kind] = {
         _words(
             """
             dr dra drs dres doctor doctora doutor doutora prof profa profesor professor
-            professora lic licda tec tecn enf bach mag
+            professora lic licda tec tecn tco tca tecnol enf enfa bach mag mgter msc sor
             """
         ),
         Kind.DOCTOR,
@@ -81,6 +81,10 @@ LETTER_TITLES: Mapping[str, Kind] = {"tr": Kind.DOCTOR, "rt": Kind.DOCTOR, "d": 
 """Only in capitals before a capitalized name: 'TR Ana Ruiz'."""
 
 _PATIENT = """
+px|nombre del px|nombre del enfermo|enfermo|enferma|doente|nome do utente|nome do doente|
+nome completo do paciente|apellido s y nombre s|apellidos nombres|apellido nombre|nombre s|
+apellido s|nombre s y apellido s|nome s|menor|nombre del menor|lactente|client name|subject|
+subject name|patient surname|patients name|patients full name|baby|child|
 paciente|pacientes|pte|pcte|pac|paciente nombre|nombre del paciente|nombre de la paciente|
 nome do paciente|nome da paciente|nombre paciente|nome paciente|patient|patients|patient name|
 name of patient|pt|pt name|nombre|nombres|nome|name|nombre completo|nome completo|full name|
@@ -93,6 +97,22 @@ examinada|nombre social|re|ref|asunto|assunto|cliente|client|titular|identificac
 datos del paciente
 """
 _DOCTOR = """
+resp|responsable tecnico|responsavel tecnico|rad|tec|tca|tco|tec rx|tec rad|tecnico rx|sol|med|
+med sol|medico sol|med solicitante|dr solicitante|dra solicitante|doctor solicitante|med tratante|
+medico remitente|medico emisor|medico de cabecera|medico de guardia|medico interno|medico de sala|
+medico ref|medico radiologo informante|medico especialista|medico executante|medico de familia|
+profissional solicitante|profissional responsavel|profesional responsable|profesional actuante|
+profesional informante|executante|executor|ejecutante|realizo|realizado|realizada|realizou|
+executado|efectuo|efetuado|firma medico|firma del medico|firma y aclaracion|firma y sello|
+aclaracion|sello|carimbo|assinatura e carimbo|nombre del medico|nome do medico|enfermera|
+enfermero|enfermeira|enfermeiro|nurse|anesthetist|anesthesiologist|gp|general practitioner|
+family doctor|family physician|consultant radiologist|reporting radiologist|reporting doctor|
+reported|authorised|authorized|dictating physician|dictating radiologist|dictating|dictation|
+transcriptionist|typist|author|autor|autora|signatory|signed off|electronically signed|
+electronic signature|final signature|verifying|verifier|cosigned|cosigner|requester|requestor|
+requested|ordered|referrer|radiology resident|fellow|radiographers|imaging technologist|
+performed|performing technologist|performing physician|primer lector|segundo lector|lector|
+relator|redactor|laudou|laudista|segunda lectura|segunda leitura|revisor|revisora|
 medico|medica|medico solicitante|medica solicitante|medico tratante|medico derivante|
 medico informante|medico que refiere|medico referente|medico responsable|medico responsavel|
 medico laudador|medico assistente|medico radiologo|medico radiologista|solicitante|solicita|
@@ -114,8 +134,12 @@ dr a informante|jefe de servicio|residente|resident|staff|cirujano|surgeon|anest
 dirigido a|a|ao|to|attn|atencion|para|from
 """
 _PERSON = """
+mama|papa|mae e acompanhante|abuela|abuelo|avo|grandmother|
+grandfather|tia|tio|aunt|uncle|sobrina|sobrino|cuidador|cuidadora|carer|caregiver|vecina|vecino|
+esposa e acompanhante|companheiro|companheira|pareja|partner|cunada|nuera|yerno|apoderado|
+apoderada|persona responsable|pessoa responsavel|responsible person|emergency contact name|
 madre|nombre de la madre|nome da mae|mae|mother|mothers name|padre|pai|father|nome do pai|conyuge|
-esposo|esposa|hijo|hija|filho|filha|son|daughter|wife|husband|acompanante|acompanhante|companion|
+esposo|esposa|hijo|hija|filho|filha|daughter|wife|husband|acompanante|acompanhante|companion|
 familiar|familiar responsable|familiar responsavel|responsable legal|responsavel legal|guardian|
 next of kin|contacto|contacto de emergencia|emergency contact|contato|retira|retirado|tutor|
 representante|persona de contacto|pessoa de contato|autorizado a retirar|hermano|hermana|irmao|
@@ -136,18 +160,27 @@ LABELS = _labels()
 """Before a colon: what follows is a name, unless it is an ordinary word ('Paciente: masculino').
 A label of five letters or more is known with one letter wrong, too, if nothing else is meant."""
 
-WEAK_LABELS = _words("a ao to para from re ref copia tecnica laudo contacto contato")
+WEAK_LABELS = _words(
+    """
+    a ao to para from re ref copia tecnica laudo contacto contato resp rad tec sol med tio tia mama
+    papa sello carimbo subject menor realizado realizada performed dictation baby child partner
+    nombres s dictating px autor relator avo fellow verifying reported requested ordered
+    """
+)
 """These stand before other things as often: a name must be known or usual to be taken for one."""
 
 LONGEST_LABEL = max(map(len, LABELS))
 SHORTEST_MISSPELT = 5
+
+COMMA_LABELS = _words("son")
+"""Before a comma, or where it begins: 'los hallazgos son: ...' is Spanish."""
 
 BARE_LABELS: Mapping[str, Kind] = {
     **dict.fromkeys(
         _words(
             """
             paciente pte pcte pac patient pt beneficiario beneficiaria utente member usuario
-            usuaria
+            usuaria px enfermo enferma doente menor nino nina crianca lactente baby child
             """
         ),
         Kind.PATIENT,
@@ -164,6 +197,8 @@ BARE_LABELS: Mapping[str, Kind] = {
     **dict.fromkeys(
         _words(
             """
+            abuela abuelo grandmother grandfather tia tio aunt uncle sobrina sobrino cuidador
+            cuidadora carer caregiver vecina vecino pareja partner companheiro companheira
             madre mae mother padre pai father hijo hija filho filha son daughter esposo
             esposa wife husband hermano hermana irmao irma brother sister acompanante
             acompanhante
@@ -221,7 +256,16 @@ CLOSINGS = _words("atte atentamente atenciosamente cordialmente sincerely regard
 
 ROLES = _words(
     """
-    md mbbs frcr phd do dnp radiologo radiologa radiologista radiologist medico medica
+    md mbbs frcr phd do dnp mbchb mrcp frcp fracr dabr facr bsc mph rn np crnp arrt tm
+    imagenologo imagenologa imaginologista imagiologista emergencista emergentologo urgenciologo
+    intensivista clinico clinica ginecologo ginecologa geriatra reumatologo reumatologa
+    nefrologo nefrologa infectologo infectologa hematologo hematologa neurologo neurologa
+    ortopedista urologo urologa gastroenterologo gastroenterologa endocrinologo endocrinologa
+    dermatologo dermatologa psiquiatra anestesiologo anestesiologa anestesista cirurgia
+    pulmonologist cardiologist oncologist surgeon pediatrician internist hospitalist
+    intensivist nurse consultant registrar fellow radiographer enfermero enfermera enfermeiro
+    enfermeira coordinador coordinadora coordenador coordenadora director directora diretor
+    diretora jefe jefa chefe radiologo radiologa radiologista radiologist medico medica
     especialista specialist residente resident neumologo neumologa pneumologista cardiologo
     cardiologa pediatra cirujano cirujana cirurgiao traumatologo traumatologa oncologo oncologa
     internista tecnico tecnica tecnologo technologist attending membro miembro matricula crm mp
@@ -230,9 +274,17 @@ ROLES = _words(
 )
 """Behind a name and a comma, a stroke or a line's end, they say that it was one."""
 
+YEARS_OF_RESIDENTS = _words("first second third fourth fifth")
+"""'..., third-year resident'."""
+
+QUOTED = _words("relato relata refiere refere manifiesta comenta informa dice cuenta conta dichos")
+ACCORDING = _words("segun segundo according conforme")
+"""'Según relata X', 'segundo relato de X', 'according to X': what a known person said."""
+
 PERSON_VERBS = _words(
     """
-    refiere relata consulta acude niega queixa queja refere nega comenta concurre ingresa
+    refiere relata consulta acude niega queixa queja refere nega comenta concurre ingresa reside
+    vive trabaja trabalha lives works
     reingresa manifiesta presents complains denies states reports describes attended underwent
     wishes
     """
@@ -392,7 +444,7 @@ _WRITTEN_YEAR = rf"{_CENTURY}(?: (?:y|e|{_NUMBER_WORD}|{_TENS})\b){{0,4}}"
 _STROKE = r" ?[/.\-\u00b7] ?"
 _BEFORE = r"(?<!\w)(?<!\d[.,/:-])"
 _BEHIND = r"(?!\w)(?![/.,-]\d)"
-_CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d(?:[.,]\d{1,6})?)?(?: ?(?:hs|hrs|h|am|pm)\b)?"
+_CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d(?:[.,]\d{1,6})?)?(?: ?(?:am|pm)\b)?"
 _TIME = rf"(?:(?:,? {{1,2}}|t|,| - ){_CLOCK})?"
 """A time right behind a date makes a time stamp with it, and goes with it; others stay."""
 _DAY_OF_NUMBER = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -413,9 +465,11 @@ WHOLE_DATES = _compiled(
     rf"(?<!\w){_WEEKDAY}{_NUMBER_WORD}(?: y un[oa]?| e um)? (?:dias? )?{_OF}{_FULL_MONTH}"
     rf"(?: {_OF}(?:{_FULL_YEAR}|{_WRITTEN_YEAR}))?(?!\w)",
     # March 3, 2018; marzo 3 de 2018; 2018-mar-03.
-    rf"(?<!\w){_WEEKDAY}{_MONTH}[ .-]{{1,3}}\d{{1,2}}(?:st|nd|rd|th)?,?[ .-]{{1,3}}{_OF}"
+    rf"(?<!\w){_WEEKDAY}{_MONTH}[ ./-]{{1,3}}\d{{1,2}}(?:st|nd|rd|th)?,?[ ./-]{{1,3}}{_OF}"
     rf"(?:{_FULL_YEAR}|'\d\d){_TIME}{_BEHIND}",
     rf"{_BEFORE}(?:19|20)\d\d[ .,/-]{{1,2}}{_MONTH}[ .,/-]{{1,2}}\d{{1,2}}{_BEHIND}",
+    # 3 del 3 del 2018, 3 de 03 de 2018.
+    rf"{_BEFORE}\d{{1,2}} del? \d{{1,2}} del? {_FULL_YEAR}{_TIME}{_BEHIND}",
     # 3/III/2018.
     rf"{_BEFORE}\d{{1,2}}([/.-])(?:i{{1,3}}|iv|vi{{0,3}}|ix|xi{{0,2}})\1(?:19|20)?\d\d{_BEHIND}",
     # 3 de marzo, 3-mar, March 3rd.
@@ -452,7 +506,7 @@ SHORT_DATES = _compiled(
     rf"{_BEFORE}{_DAY_OF_NUMBER}\.{_DAY_OF_NUMBER}\.'?\d\d{_TIME}{_BEHIND}",
     rf"{_BEFORE}[1-9][/-](?:19|20)\d\d{_BEHIND}",
     # Day and month alone need a word before them that asks for a day.
-    r"\b(?:del|el|al|dia|em|on|desde|since|from|hasta|ate|fecha:?|data:?|date:?|dated)[ \t]"
+    r"\b(?:del|el|al|dia|em|on|desde|since|from|hasta|ate|fecha:?|data:?|date:?|dated)[ \t\n]"
     rf"(?P<value>{_DAY_OF_NUMBER}/{_DAY_OF_NUMBER}|{_FULL_DAY}[.-](?:0[1-9]|1[0-2])){_NO_MEASURE}",
     rf"\b(?:en|em) (?P<value>0[1-9]/\d\d){_NO_MEASURE}",
 )
@@ -478,7 +532,8 @@ _PHONE = _any(
     wsp wp fax pager beeper contacto contato contact
     """
 )
-_EXTENSION = rf"(?: ?{_any('x ext[.]? int[.]? interno ramal anexo')} ?\d{{1,6}})?"
+_EXTENSION_WORD = _any("x ext[.]? extension int[.]? interno ramal anexo extensao extension")
+_EXTENSION = rf"(?:[ ,/-]{{0,3}}{_EXTENSION_WORD}:? ?\d{{1,6}})?"
 _GROUP_ALONE = r"(?<![\w.,/+-])"
 
 LABELLED_PHONE = re.compile(
@@ -487,19 +542,26 @@ LABELLED_PHONE = re.compile(
 )
 """Behind a word for it, any number of four digits or more."""
 
+INTERNATIONAL_PHONE = re.compile(
+    rf"(?<![\w+])(?:\+ ?|\(\+ ?|00)\d{{1,3}}\)?[ .-]?\(?\d[\d() .-]{{5,20}}\d{_EXTENSION}(?!\w)"
+)
+"""+598 99 123 456, (+34) 912 34 56 78, 0044 20 7946 0958; a line may end within."""
+
 PHONES = _compiled(
-    # +598 99 123 456; (011) 4567-8901; 11 98765-4321; 555-123-4567; 0800 1234; x1234.
-    r"(?<![\w+])\+\d{1,3}[ .-]?\(?\d[\d() .-]{5,20}\d(?:x\d{1,6})?(?!\w)",
+    # (011) 4567-8901; 11 98765-4321; 555-123-4567; 0800 1234; x1234.
     rf"(?<!\w)\((?:0xx)?\d{{2,5}}\) ?\d[\d .-]{{5,13}}\d{_EXTENSION}(?!\w)",
     rf"{_GROUP_ALONE}(?:\d{{1,4}}[ .-])?(?:\d{{2,3}}[ .-])?\d{{3,5}}[.-]\d{{4}}{_EXTENSION}"
     r"(?![\w/-])(?![.,]\d)",
     rf"{_GROUP_ALONE}0 ?[89]00[ -]?\d{{3,4}}(?:[ -]?\d{{2,4}})?(?!\w)",
     rf"{_GROUP_ALONE}[01][ -]\d{{3}}[ -]\d{{3}}[ -]\d{{4}}(?!\w)",
     rf"{_GROUP_ALONE}(?<![\d)] )x\d{{4,6}}(?!\w)",
+    # An extension alone: 'ramal 4521', 'ext. 4512'.
+    rf"\b{_any('ext extension interno ramal anexo extensao')}[.:]{{0,2}} ?(?P<value>\d{{4,6}})"
+    r"(?!\w)",
 )
 
 GROUPED_PHONE = re.compile(
-    rf"{_GROUP_ALONE}(?:\(\d{{1,5}}\)[ -]?)?\d{{1,5}}(?:[ -]{{1,2}}\d{{1,5}}){{1,6}}+{_EXTENSION}"
+    rf"{_GROUP_ALONE}(?:\(\d{{1,5}}\)[ -]?)?\d{{1,6}}(?:[ -]{{1,2}}\d{{1,6}}){{1,6}}+{_EXTENSION}"
     rf"(?![\w/])(?![.,]\d)|{_GROUP_ALONE}\d{{1,5}}(?:\.\d{{2,5}}){{1,4}}(?![\w/-])(?![.,]\d)"
 )
 """Any digits in groups ('099 123 456', '11 9 9999 9999'): removed where there are as many as a
@@ -508,7 +570,10 @@ phone has, and as long groups as a row of measurements has not."""
 DIGITS_OF_A_GROUPED_PHONE = range(8, 22)
 LONG_GROUP = 3
 """One longer group than this, or two of it, make the difference."""
-SPANISH_PHONE = re.compile(r"[6-9]\d\d \d\d \d\d \d\d")
+PAIRED_PHONE = re.compile(
+    r"(?:[6-9]\d\d[ -]\d\d[ -]\d\d[ -]\d\d|[29]\d[ -]\d\d\d[ -]\d\d[ -]\d\d|0\d(?:[ -]\d\d){4})"
+)
+"""'607 64 38 78', '91 234 56 78', '06 12 34 56 78'."""
 
 NO_PHONE = re.compile(r"(?:19|20)\d\d[ -](?:19|20)\d\d|\d{1,3}[.,]\d{3,4}")
 """Years from to, and numbers with a point."""
@@ -535,12 +600,15 @@ _DOOR = _any(
     """
 )
 _HOUSE = r"(?:n[o°.]{1,2} ?|# ?|num\.? ?|numero )?(?:\d{1,5}(?!\d)(?! ?(?:mm|cm|%|x ?\d))|s/n)"
-_STREET_WORD = r"(?!n[o°.]{1,2} ?\d)(?:(?!\d)[^\W_]{1,30}+|\d{1,2}(?= de ))[.']? ?"
+_STREET_WORD = (
+    r"(?!n[o°.]{1,2} ?\d)(?:(?!\d)[^\W_]{1,5}+[.']?|(?!\d)[^\W_]{6,30}+'?|\d{1,2}(?= de )) ?"
+)
+"""A full stop stands behind short words only: 'Av. Gral. Artigas', not 'periférico. Nódulo'."""
 _COMPASS = r"(?: (?:bis|sur|norte|este|oeste))?"
 
 STREETS = _compiled(
     # Street, name, number, door: 'Av. Italia 2345 apto. 3', 'Rua das Flores, 12'.
-    rf"(?<!\w){_STREET}\.? (?P<name>(?:{_STREET_WORD}){{1,8}}+),? ?{_HOUSE}"
+    rf"(?<!\w){_STREET}(?:(?<![a-z]{{5}})\.)? (?P<name>(?:{_STREET_WORD}){{1,8}}+),? ?{_HOUSE}"
     rf"(?:,? ?(?:- ?)?{_DOOR}\b\.? ?\w{{1,6}}){{0,4}}",
     # Numbered streets of Colombia and La Plata: 'Calle 92U # 2-30', 'Calle 50 N° 1234'.
     rf"(?<!\w){_any('calle carrera cra cll cl kr transversal diagonal avenida av')}\.? \d{{1,3}} ?"
@@ -558,16 +626,17 @@ ordinary; 'camino a 3 cm de la carina' is no address."""
 
 _HOME = _phrases(
     """
-    domicilio|direccion|endereco|address|residencia|residence|morada|residente en|residente em|
-    residente a|reside en|reside em|reside at|resides at|con domicilio en|send a copy to|vive en|
-    lives at
+    domicilio|direccion|endereco|address|home address|residencia|residence|morada|residente en|
+    residente em|residente a|reside en|reside em|reside at|resides at|con domicilio en|
+    send a copy to|vive en|lives at
     """
 )
 ADDRESS_LABELS = re.compile(
-    rf"(?<!\w){_HOME}(?: particular| residencial)?(?: ?:[ \t]?| )"
-    r"(?P<value>(?=[^\n]{0,60}\d)[^\n\x00]{4,90})"
+    rf"(?<!\w){_HOME}(?: particular| residencial)?(?: ?:[ \t]?| (?=[^\n]{{0,60}}\d))"
+    r"(?P<value>(?=[^\n\x00]{0,60}[^\W\d_])[^\n\x00]{4,90})"
 )
-"""Behind these the rest of the line, where a number is in it, up to the next label or sentence."""
+"""Behind these the rest of the line, up to the next label or sentence; without a colon only where
+a number is in it."""
 
 _TOWN = _any(
     "localidad localidade ciudad cidade city municipio comuna barrio bairro provincia distrito "
@@ -619,11 +688,14 @@ _ID = _phrases(
     codigo|code|processo|episodio|estudio|ingreso|turno
     """
 )
-_NUMBER_SIGN = r"(?:[.:# \t)/-]|n[o°ro]{0,2}[.: ]|num\.? |numero |number |no |clinica ){0,6}"
+_NUMBER_SIGN = r"(?:[.:# \t)/-]|n\.?[o°ro]{0,2}[.: ]|num\.? |numero |number |no |clinica ){0,6}"
+
+_DOCUMENT_TYPE = _any("cc ce ti rc ci pp pa le lc dni nif nie")
+"""'Identificación: CC 12.345.678'."""
 
 LABELLED_ID = re.compile(
-    rf"\b{_ID}\b{_NUMBER_SIGN}(?P<value>(?:[a-z]{{1,4}}[.-]?|[a-z] )?\d[a-z0-9]{{0,30}}+"
-    r"(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+)(?!\w)"
+    rf"\b{_ID}\b{_NUMBER_SIGN}(?P<value>(?:[a-z]{{1,4}}[.-]?|[a-mp-z] |{_DOCUMENT_TYPE} )?\d"
+    r"[a-z0-9]{0,30}+(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+)(?!\w)"
 )
 """Behind a word for it: anything with digits, with strokes, points or blanks within."""
 
