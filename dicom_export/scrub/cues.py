@@ -102,13 +102,18 @@ class CueFinder:
             elif word.text in rules.CLOSINGS:
                 begin = self._reader.behind(index, BEHIND_WORD)
             elif word.text in rules.BARE_LABELS:
-                begin, kind = self._reader.behind(index, BEHIND_WORD), rules.BARE_LABELS[word.text]
+                begin, kind = self._past_adjective(index), rules.BARE_LABELS[word.text]
                 is_weak = begin is not None and not set(self._page.gap(begin)) & set(",:(")
+                if begin is not None and ":" in self._page.gap(begin) and not word.opens:
+                    # A label: `_labelled` knows what may stand behind it.
+                    continue
                 is_told = word.opens or (begin is not None and "," in self._page.gap(begin))
                 if word.text in rules.COMMA_LABELS and not (is_told and not is_weak):
                     continue
             elif word.text in rules.QUOTED or word.text in rules.ACCORDING:
                 begin, kind, is_weak = self._past_quote(index), Kind.PERSON, True
+            elif word.text in rules.KNOWN_AS:
+                begin, kind, is_weak = self._past_as(index), Kind.PERSON, True
             elif word.text == "i" and word.opens and self._page.gap_after(index) == ", ":
                 # 'I, John Smith, have reviewed the images', not 'Grade I, Nodule'.
                 begin, is_weak = self._reader.behind(index, BEHIND_WORD), True
@@ -119,13 +124,27 @@ class CueFinder:
             if run:
                 yield run
 
+    def _past_adjective(self, index: int) -> int | None:
+        behind = self._reader.behind(index, BEHIND_WORD)
+        if behind is not None and self._words[behind].text in rules.LABEL_ADJECTIVES:
+            return self._reader.behind(behind, BEHIND_WORD)
+        return behind
+
+    def _past_as(self, index: int) -> int | None:
+        behind = self._reader.behind(index, BEHIND_WORD)
+        if behind is not None and self._words[behind].text in {"as", "como"}:
+            return self._reader.behind(behind, BEHIND_WORD)
+        return None
+
     def _past_quote(self, index: int) -> int | None:
         """Find the word behind 'según relata', 'segundo relato de', 'according to'."""
         before = self._words[index - 1].text if index else ""
-        if self._words[index].text in rules.QUOTED and before not in rules.ACCORDING:
+        word = self._words[index]
+        is_said = word.opens and word.text in rules.SAYS
+        if word.text in rules.QUOTED and not is_said and before not in rules.ACCORDING:
             return None
         behind = self._reader.behind(index, BEHIND_WORD)
-        if behind is not None and self._words[behind].text in rules.TOLD_TO | rules.MADE_BY:
+        if behind is not None and self._words[behind].text in {"a", "de", "do", "da", "to", "el"}:
             behind = self._reader.behind(behind, BEHIND_WORD)
         return behind
 

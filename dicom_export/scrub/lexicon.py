@@ -18,24 +18,24 @@ _FUNCTION = """
 a about above after again against al algum alguma algun alguna all along also although ambas
 ambos among an and ante antes any ao aos apos aquel are around as asi at ate aun aunque bajo be
 because been before behind below between beyond bien both but by cada can casi cinco com como
-con contra could cual cuando cuarta cuarto cuatro cuya cuyo da das de dear decimo del dentro
-desde despite despues dez did diez do doce does dois donde dos duas durante during e each eg
-eight either el ella ellas ellos em en entre era eran es esa ese eso essa esse esta estan estas
-este esto estos etc few first five foi for four fourth from fue fuera fueron further ha haber
-habia hacia had han has hasta have hay he her here herself him himself his how however i ie if
-in into is isto it its itself ja junto just la las last le least les less like lo los mais many
-mas may me mediante menos mi might misma mismo more most much muito must muy my na nada nao nas
-near nem nenhum nenhuma next ni nine ningun ninguna no none nor nos not nove noveno now nuestra
-nuestro nueve o ocho octavo of off often oito on once one only or os other otra otro ou our out
-outra outro over own para pela pelas pelo pelos per pero poca poco por porque pouco primeira
-primeiro primer primera primero pues qual quando quatro que quien quinta quinto re regarding s
-se sea sean second segun segunda segundo seis sem septimo ser sete seu seus seven sexto she
-should si sido siete sin since six so sob sobre solo some son su sua suas such sus tal tambem
-tambien tan tanto tem ten terceira terceiro tercer tercera tercero than that the their them then
-there these they third this those three through to toda todo too toward towards tras tres tu two
-u ultima ultimo um uma umas un una unas under uno unos uns until up upon us va versus very vez
-via vs was we were what when where which while who will with within without would y ya yes you
-your
+con contra could cual cuando cuarta cuarto cuatro cursa curso cuya cuyo da das de dear decimo
+del dentro desde despite despues dez did diez do doce does dois donde dos duas durante during e
+each eg eight either el ella ellas ellos em en entre era eran es esa ese eso essa esse esta
+estaba estan estas estava este esteve esto estos estuvo etc few first five foi for four fourth
+from fue fuera fueron further given ha haber habia hacia had han handed has hasta have hay he
+her here herself him himself his how however i ie if in into is isto it its itself ja junto just
+known la las last le least les less like lo los main mais many mas may me mediante menos mi
+might misma mismo more most much muito must muy my na nada nao nas near nem nenhum nenhuma next
+ni nine ningun ninguna no none nor nos not nove noveno now nuestra nuestro nueve o ocho octavo
+of off often oito on once one only or os other otra otro ou our out outra outro over own para
+pela pelas pelo pelos per pero poca poco por porque pouco primeira primeiro primer primera
+primero principal pues qual quando quatro que quien quinta quinto re regarding s said says se
+sea sean second segun segunda segundo seis sem septimo ser sete seu seus seven sexto she should
+si sido siete sin since six so sob sobre solo some son su sua suas such sus tal tambem tambien
+tan tanto tem ten terceira terceiro tercer tercera tercero than that the their them then there
+these they third this those three through to toda todo too toward towards tras tres tu two u
+ultima ultimo um uma umas un una unas under uno unos uns until up upon us va versus very vez via
+vs was we were what when where which while who will with within without would y ya yes you your
 """
 
 _ADMINISTRATION = """
@@ -46,64 +46,68 @@ antecedentes apellido apellidos approved april aprobada aprobado apto area assin
 assinatura assunto asunto atenciosamente atendida atentamente atte attending august autorizada
 autorizado autorizo available avenida avenue avisada avisado aviso badge bairro barrio bebe bed
 beneficiaria beneficiario best birth born boy brother call calle called calls cama campus card
-cardiologia cardiology carne carnet cartao carteira carteirinha cbr cc cedula cel cell celular
-center centre centro cep chief child ci cidade cipa cirugia city ciudad cjp clinic clinica
-clinical clinico clinicos code codigo col colega colegiada colegiado colleague colleagues
-comentada comentado companion company comunica comunicada comunicado comunicados comunicar
-conferido conferiu consulta consultant consultation consultorio contact contacto contato
-convenio coordinador copia copias copy cordialmente correo country cp cpf cracha credencial crm
-curp dad data datas date dated dates daughter day days december departamento department
-derivacion derivada derivado derivante dermatologia destination destino deu dezembro dia
-diagnostico dias diciembre dictada dictado dictated digitada digitado digitally digitalmente
-direccion director diretor discussed discutida discutido disponible disponibles disponiveis
-ditado dn dni dnp do dob doc doctor doctora documento domicilio domingo don dona done doutor
-doutora dr dra edad efectuada efectuado egreso elaborada elaborado elaboro elaborou
-electronically electronicamente eletronicamente email emergencia emergency employer empresa
-encaminhada encaminhado encaminhamento endereco endocrinologia enero enfermeira enfermera
-enfermero entrada eps especialidad especialidade especialista esposa esposo estado estimada
-estimado estudio estudios exam exame examen examenes exames examinada examination examinee exams
-expediente ext extension externa externo familiar father fax febrero february fecha fechada
-fechado fechas feira feita feito female femenina femenino feminino fevereiro ficha filha filho
-filial final finalized firm firma firmada firmado firmante folio fone fono forename frcr fri
-friday gastroenterologia gender ginecologia girl gracias guardia gynecology hc hecha hecho
-hematologia hermana hermano hija hijo historia history hombre homem hora horario horas hospital
-hour hours hrs hs http https husband id idade identidad identidade identificacao identificacion
-identification identity imagen imagenes imagenologia imagens images infant informada informado
-informante informe informed informes informo ingreso institute instituto insurance insured
-internacao internacion internada internado internal interno interpretado interpreted
-interpreting janeiro january jefe jueves julho julio july june junho junio kin kind laudada
-laudado laudo laudos leido leito liberada liberado lic licence licencia licenciada licenciado
-license local localidad localidade location lugar lunes madam made madre mae mail maio male man
-march marco marido martes marzo masculina masculino matricula may mayo mbbs md medica medical
-medicas medicine medico medicos member membro men menina menino mes meses miembro miercoles
-minuto minutos miss mn mobile mom mon monday month months mother motivo movil mp mr mrn mrs ms
-mujer mulher municipio n nac nacimiento name names nasc nascimento nass nefrologia neumologia
-neurologia neurology next nhc nie nif nina nino no nombre nombres nome notified november
-novembro noviembre npi nro num number numero nurse obra obrigado obstetricia obtained obtenida
-obtenidas obtenido obtida obtidas october octubre oftalmologia old oncologia oncology ordem
-orden order ordering orders origem origen origin orthopedics ortopedia otorrinolaringologia
-outubro pac paciente pacientes padre pai pais pasaporte passport patient patients payer pcte
-pediatria pediatrics pedido pedidos performed person persona pessoa peticion peticionario phd
-phone physician physicians piso plan plano pneumologia policlinica policlinico policy poliza
-postal posto preliminar preliminary prepared prevision prezada prezado procedencia profesional
-professional profissional pronto prontuario provincia prueba psiquiatria pt pte puesto
-pulmonology quarta quinta radiodiagnostico radiologa radiologist radiologista radiologists
-radiologo radiologos ramal read reading realizada realizadas realizado realizados realizo record
-records ref referida referido referral referred referring reg regards registro reingreso report
-reporte reported reports request requested requesting requests requisicao requisitante
-requisition residence residencia resident residente resides responsable responsavel responsible
-result resultado resultados results reumatologia reviewed reviewing revisada revisado rfc rg
-road room rqe rua run rut sabado sala saluda saludo saludos sanatorio sat saturday sector sede
-segunda seguro seguros semana semanas senhor senhora senor senora september septiembre service
-services servicio servico setembro setiembre sex sexo sexta signature signed sincerely sir
-sister site sitio sobrenome social socorro solicita solicitacao solicitada solicitado
-solicitante solicitud son specialist specialty sr sra srta ssn staff state street studies study
-sucursal sun sunday surgery surname taken tech technician technologist tecnica tecnico tecnologa
-tecnologo tel telefone telefono telephone terca test tests thank thanks thu thursday time
-titular tomada tomado transcribed transcripto transcrita transcrito tratante traumatologia tue
-tuesday turno typed unidad unidade unit urgencia urgencias url urologia urology usuaria usuario
-utente validada validado validated varon verificado verified viernes view views visado vista
-vistas visto ward web wed wednesday week weeks wife woman women www year years zip
+cardiologa cardiologia cardiologist cardiologista cardiologo cardiology caregiver carer carne
+carnet cartao carteira carteirinha cbr cc cedula cel cell celular center centre centro cep chief
+child ci cidade cipa cirugia cirurgiao city ciudad cjp clinic clinica clinical clinico clinicos
+code codigo col colega colegiada colegiado colleague colleagues comentada comentado companion
+company comunica comunicada comunicado comunicados comunicar conferido conferiu conhecida
+conhecido conocida conocido consulta consultant consultation consultorio conta contact contacto
+contato convenio coordinador copia copias copy cordialmente correo country cp cpf cracha
+credencial crm cuenta cuidador cuidadora curp dad data datas date dated dates daughter day days
+december departamento department derivacion derivada derivado derivante dermatologia destination
+destino deu dezembro dia diagnostico dias dice dicho diciembre dictada dictado dictated digitada
+digitado digitally digitalmente dijo direccion director diretor discussed discutida discutido
+disponible disponibles disponiveis disse ditado diz dn dni dnp do dob doc doctor doctora
+documento domicilio domingo don dona done doutor doutora dr dra edad efectuada efectuado egreso
+elaborada elaborado elaboro elaborou electronically electronicamente eletronicamente email
+emergencia emergency employer empresa encaminhada encaminhado encaminhamento encounter endereco
+endocrinologia enero enfermeira enfermera enfermero entrada episode episodio eps especialidad
+especialidade especialista esposa esposo estado estimada estimado estudio estudios exam exame
+examen examenes exames examinada examination examinee exams expediente ext extension externa
+externo familiar father fax febrero february fecha fechada fechado fechas feira feita feito
+female femenina femenino feminino fevereiro ficha filha filho filial final finalized firm firma
+firmada firmado firmante folio fone fono forename frcr fri friday gastroenterologia gender
+ginecologia girl gracias guardia guia gynecology hc hecha hecho hematologia hermana hermano hija
+hijo historia history hombre homem hora horario horas hospital hour hours hrs hs http https
+husband id idade identidad identidade identificacao identificacion identification identity
+imagen imagenes imagenologia imagens images infant informada informado informante informe
+informed informes informo ingreso institute instituto insurance insured internacao internacion
+internada internado internal interno interpretado interpreted interpreting janeiro january jefe
+jueves julho julio july june junho junio kin kind laudada laudado laudo laudos leido leito
+liberada liberado lic licence licencia licenciada licenciado license local localidad localidade
+location lugar lunes madam made madre mae mail maio male man march marco marido martes marzo
+masculina masculino matricula may mayo mbbs md medica medical medicas medicine medico medicos
+member membro men menina menino mes meses miembro miercoles minuto minutos miss mn mobile mom
+mon monday month months mother motivo movil mp mr mrn mrs ms mujer mulher municipio n nac
+nacimiento name names nasc nascimento nass nefrologia neumologia neurologia neurologista
+neurology next nhc nie nif nina nino no nombre nombres nome notified november novembro noviembre
+npi nro num number numero nurse obra obrigado obstetricia obtained obtenida obtenidas obtenido
+obtida obtidas october octubre oftalmologia old oncologia oncologist oncologista oncology ordem
+orden order ordering orders origem origen origin orthopedics ortopedia ortopedista
+otorrinolaringologia outubro pac paciente pacientes padre pai pais pasaporte passport patient
+patients payer pcte pediatria pediatrics pedido pedidos performed person persona pessoa peticion
+peticionario phd phone physician physicians piso plan plano pneumologia pneumologista
+policlinica policlinico policy poliza postal posto preceptor preliminar preliminary prepared
+prevision prezada prezado procedencia profesional professional profissional pronto prontuario
+provincia prueba psiquiatria pt pte puesto pulmonologist pulmonology quarta quinta
+radiodiagnostico radiologa radiologist radiologista radiologists radiologo radiologos ramal read
+reading realizada realizadas realizado realizados realizo record records ref referida referido
+referral referred referring reg regards registro reingreso report reporte reported reports
+request requested requesting requests requisicao requisitante requisition residence residencia
+resident residente resides responsable responsavel responsible result resultado resultados
+results reumatologia reviewed reviewing revisada revisado rfc rg road room rqe rua run rut
+sabado sala saluda saludo saludos sanatorio sat saturday sector sede segunda seguro seguros
+semana semanas senhor senhora senor senora september septiembre service services servicio
+servico setembro setiembre sex sexo sexta signature signed sincerely sir sister site sitio
+sobrenome social socorro solicita solicitacao solicitada solicitado solicitante solicitud son
+specialist specialty sr sra srta ssn staff state street studies study sucursal sun sunday
+supervisor surgery surname taken tech technician technologist tecnica tecnico tecnologa
+tecnologo tecnologos tel telefone telefono telephone terca test tests thank thanks thu thursday
+time titular tomada tomado transcribed transcripto transcrita transcrito tratante traumatologia
+tue tuesday turno typed unidad unidade unit urgencia urgencias url urologia urologista urology
+usuaria usuario utente validada validado validated varon verificado verified viernes view views
+visado vista vistas visto voucher ward web wed wednesday week weeks wife woman women www year
+years zip
 """
 
 _ANATOMY = """
@@ -228,11 +232,12 @@ semejante semelhante septada septado sequela sequelae sequelas severa severe sev
 sign signo signos signs silhouette silhueta silueta simetrica simetrico simetricos similar
 sinais sinal size small sobreelevacion sobreelevada sobreelevado solitaria solitario solitary
 sombra sonda speaking stable stent stone stripe strong subagudo subtle sugar superior superiores
-sutil sutiles sutis sutura suturas symmetric tabicada tabicado table tamanho tamano tenue tenues
-thickened thickening thin tip tornillo tornillos toro tortuosa tortuoso tortuous total totales
-tracto tractos trazo tube tubes tubo tumor tumoral unchanged unica unico unilateral unremarkable
-upper vara variacao variacion velado velamento velamiento ventana ventanas verde vermelho vidrio
-vidro vitreo ward water wedging white widened widening window wires wood worse worsening young
+sutil sutiles sutis sutura suturas symmetric tabicada tabicado table tamanho tamano tempestade
+tenue tenues thickened thickening thin tip tormenta tornillo tornillos toro tortuosa tortuoso
+tortuous total totales tracto tractos trazo tube tubes tubo tumor tumoral unchanged unica unico
+unilateral unremarkable upper vara variacao variacion velado velamento velamiento ventana
+ventanas verde vermelho vidrio vidro vitreo ward water wedging white widened widening window
+wires wood worse worsening young
 """
 
 _CLINICAL = """

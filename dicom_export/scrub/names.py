@@ -14,6 +14,7 @@ from dicom_export.scrub.model import Kind
 from dicom_export.scrub.page import Page
 from dicom_export.scrub.people import People
 from dicom_export.scrub.reading import Reader, Run
+from dicom_export.scrub.rules import PARTICLES
 
 _SPACED = re.compile(r"(?<!\w)(?:[^\W\d_] ){4,40}[^\W\d_](?!\w)")
 _STRONGEST_FIRST = (Kind.PATIENT, Kind.DOCTOR, Kind.PERSON)
@@ -45,7 +46,7 @@ def find(
 
 
 def _with_particles(page: Page, people: People, run: Run) -> Run:
-    """Take in the particles before a known name that are its own: 'De la Cruz'."""
+    """Take in the particles before a name that are its own: 'De la Cruz'."""
     first = run.first
     owners = people.owners(page.words[first].text)
     for at in range(run.first, run.last + 1):
@@ -56,6 +57,17 @@ def _with_particles(page: Page, people: People, run: Run) -> Run:
         and people.is_led(owners, page.words[first - 1].text, page.words[first].text)
     ):
         first -= 1
+    begin = first
+    while (
+        begin > 0
+        and page.gap(begin) == " "
+        and page.words[begin - 1].text in PARTICLES
+        and len(page.words[begin - 1].text) > 1
+    ):
+        begin -= 1
+    if page.words[begin].opens and begin < first and run.last > run.first:
+        # '-- DE GOMES, ANTÔNIO --'
+        first = begin
     return Run(first, run.last, run.kind)
 
 

@@ -108,9 +108,10 @@ class NumberFinder:
         for pattern in rules.STREETS:
             self._take(pattern, Kind.ADDRESS, may_take=self._is_street)
         self._take(rules.LICENCES, Kind.LICENCE, may_take=self._is_licence)
+        self._take(rules.LICENCE_BEHIND_NAME, Kind.LICENCE)
         self._take(rules.LABELLED_PHONE, Kind.PHONE, may_take=self._is_phone)
         matches = rules.INTERNATIONAL_PHONE.finditer(self._text.replace("\n", " "))
-        self._take_all(matches, Kind.PHONE, may_take=self._is_phone)
+        self._take_all(matches, Kind.PHONE, cut=self._international_phone)
         self._take(rules.LABELLED_ID, Kind.ID, may_take=self._is_labelled_id)
         for pattern in rules.IDS:
             self._take(pattern, Kind.ID, may_take=self._is_free)
@@ -176,6 +177,13 @@ class NumberFinder:
         if not is_unlike_a_row or rules.NO_PHONE.fullmatch(text):
             return start
         return start + len(text)
+
+    def _international_phone(self, start: int, stop: int) -> int:
+        """Give its end, before a measurement behind it; `start` where too little is left."""
+        kept = self._kept.find(1, start, stop)
+        text = self._text[start : stop if kept < 0 else kept].rstrip(" .-(")
+        is_long = _count_digits(text) >= rules.DIGITS_OF_AN_INTERNATIONAL_PHONE
+        return start + len(text) if is_long else start
 
     def _is_street(self, match: re.Match[str]) -> bool:
         """Judge the words of a street's name: capitalized or, where that tells nothing, a name."""

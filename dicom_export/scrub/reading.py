@@ -31,6 +31,7 @@ _WITHIN = re.compile(r" ?[,.\-^_']? ?|-\n")
 _LINE_END = re.compile(r",? ?\n {0,2}(?:- )?")
 _LINE_END_BEHIND_INITIAL = re.compile(r"\. ?\n {0,2}")
 _DEGREE = re.compile(r"(?:m\. ?d|ph\. ?d|d\. ?o|m\. ?b|f\. ?r)\b")
+_NUMBER_NEXT = re.compile(r"[ .,/-]{1,2}\(?\d{1,2}(?!\d)(?! ?(?:anos|years))")
 _SHORTEST_INITIALS = 2
 _FILLED_LINE = 50
 _SURE = 2
@@ -128,7 +129,9 @@ class Reader:
             if is_particle and at - first - count <= rules.MOST_PARTICLES:
                 at += 1
                 continue
-            if not self._continues(at, is_label=is_label):
+            is_other = self._begins_label(at) or self._is_of_date(at)
+            is_double = last is not None and self._page.gap(at) == "-"
+            if is_other or not (is_double or self._continues(at, is_label=is_label)):
                 break
             # Behind a usual given name, the family name may be any; 'paciente' is less sure.
             sure = _SURE if kind is Kind.PATIENT else 1
@@ -141,6 +144,25 @@ class Reader:
         if last is None or not self._is_enough(first, last):
             return None
         return Run(first, last, kind)
+
+    def _begins_label(self, index: int) -> bool:
+        """Tell whether the next label stands here: 'Surname: Price  Given names: Ann'."""
+        for length in range(1, rules.LONGEST_LABEL + 1):
+            behind = index + length
+            if behind > len(self._words) or (length > 1 and self._page.gap(behind - 1) != " "):
+                return False
+            if BEHIND_LABEL.match(self._page.text, self._words[behind - 1].end):
+                label = tuple(word.text for word in self._words[index:behind])
+                return label in rules.LABELS and length > 1
+        return False
+
+    def _is_of_date(self, index: int) -> bool:
+        """Tell whether a month or a weekday with a number stands here: 'Ruiz, julio 17'."""
+        word = self._words[index]
+        is_number_next = _NUMBER_NEXT.match(self._page.text, word.end)
+        return bool(is_number_next) and (
+            word.text in rules.MONTH_NUMBERS or word.text in rules.WEEKDAYS
+        )
 
     def may_begin(self, index: int) -> bool:
         """Tell whether a sentence that goes on here names somebody."""

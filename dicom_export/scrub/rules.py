@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from dicom_export.scrub.folding import BARRIER
 from dicom_export.scrub.model import Kind
 
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 """Changes with every change of a rule or of the lexicon: the export sends reports anew then."""
 
 
@@ -81,7 +82,9 @@ LETTER_TITLES: Mapping[str, Kind] = {"tr": Kind.DOCTOR, "rt": Kind.DOCTOR, "d": 
 """Only in capitals before a capitalized name: 'TR Ana Ruiz'."""
 
 _PATIENT = """
-px|nombre del px|nombre del enfermo|enfermo|enferma|doente|nome do utente|nome do doente|
+nome proprio|nombre propio|nombre de pila|apelido|apelidos|apellido paterno|apellido materno|
+primer apellido y segundo|segundo nombre|primer nombre|insured|insured name|px|nombre del px|
+nombre del enfermo|enfermo|enferma|doente|nome do utente|nome do doente|
 nome completo do paciente|apellido s y nombre s|apellidos nombres|apellido nombre|nombre s|
 apellido s|nombre s y apellido s|nome s|menor|nombre del menor|lactente|client name|subject|
 subject name|patient surname|patients name|patients full name|baby|child|
@@ -97,6 +100,9 @@ examinada|nombre social|re|ref|asunto|assunto|cliente|client|titular|identificac
 datos del paciente
 """
 _DOCTOR = """
+supervisor|supervisora|preceptor|firma electronica|firma digital|assinatura eletronica|
+assinatura digital|responsable del informe|responsavel pelo laudo|responsavel pelo exame|
+responsible for this report|reported by|authenticated|rpt|inf|visto|ordering md|referring md|
 resp|responsable tecnico|responsavel tecnico|rad|tec|tca|tco|tec rx|tec rad|tecnico rx|sol|med|
 med sol|medico sol|med solicitante|dr solicitante|dra solicitante|doctor solicitante|med tratante|
 medico remitente|medico emisor|medico de cabecera|medico de guardia|medico interno|medico de sala|
@@ -111,8 +117,8 @@ reported|authorised|authorized|dictating physician|dictating radiologist|dictati
 transcriptionist|typist|author|autor|autora|signatory|signed off|electronically signed|
 electronic signature|final signature|verifying|verifier|cosigned|cosigner|requester|requestor|
 requested|ordered|referrer|radiology resident|fellow|radiographers|imaging technologist|
-performed|performing technologist|performing physician|primer lector|segundo lector|lector|
-relator|redactor|laudou|laudista|segunda lectura|segunda leitura|revisor|revisora|
+performed|performing technologist|performing physician|primer lector|segundo lector|
+laudou|laudista|segunda lectura|segunda leitura|
 medico|medica|medico solicitante|medica solicitante|medico tratante|medico derivante|
 medico informante|medico que refiere|medico referente|medico responsable|medico responsavel|
 medico laudador|medico assistente|medico radiologo|medico radiologista|solicitante|solicita|
@@ -164,7 +170,8 @@ WEAK_LABELS = _words(
     """
     a ao to para from re ref copia tecnica laudo contacto contato resp rad tec sol med tio tia mama
     papa sello carimbo subject menor realizado realizada performed dictation baby child partner
-    nombres s dictating px autor relator avo fellow verifying reported requested ordered
+    inf visto rpt nombres s dictating px autor avo fellow verifying reported requested
+    ordered
     """
 )
 """These stand before other things as often: a name must be known or usual to be taken for one."""
@@ -188,6 +195,10 @@ BARE_LABELS: Mapping[str, Kind] = {
     **dict.fromkeys(
         _words(
             """
+            tecnologo tecnologa tecnico technologist radiographer supervisor preceptor
+            cardiologo cardiologa cardiologista cardiologist neumologo neumologa pneumologista
+            pulmonologist oncologo oncologa oncologista oncologist cirujano cirujana surgeon
+            disparo
             tratante solicitante derivante radiologo radiologa radiologista responsable
             responsavel radiologist colega colleague doctor
             """
@@ -224,7 +235,8 @@ MADE = _words(
     conferido liberado supervisado supervisada supervised evaluado evaluada examinado examinada
     views view films film exposure exposicion exposicao made taken feito feita feitas
     mastectomia lumpectomy surgery cirugia cirurgia pedido peticion request reportado reportada
-    retirado retirada retira picked obtained
+    retirado retirada retira picked obtained cargo technique imaged authenticated hecho hecha
+    operou informo
     """
 )
 """What people do to a patient or a report: with a 'by' behind it, somebody follows."""
@@ -237,6 +249,7 @@ TOLD = _words(
     comunica comunicados communicated notified avisado avisada avisa aviso informado informed
     reviewed called call calls spoke copia copy agradezco agradeco thank saluda saludo hablado
     conversado hablo dirigido consensuado consulta interconsulta lectura leitura read visit
+    entregado entregada entregue handed delivered given hable falei talked llamar
     presentado presentada presented compartido revisado acordado coordinado
     """
 )
@@ -274,16 +287,28 @@ ROLES = _words(
 )
 """Behind a name and a comma, a stroke or a line's end, they say that it was one."""
 
+KNOWN_AS = _words("conocido conocida conhecido conhecida known llamado llamada chamado chamada")
+"""'Conocida como Clara', 'known as Ann': only before what is a name for certain."""
+
+SAYS = _words("dice diz cuenta conta")
+"""Where a sentence begins, also before a name: 'Dice Costa que...'."""
+
+LABEL_ADJECTIVES = _words("principal legal responsable responsavel primary main")
+"""'Cuidador principal Juan Pérez'."""
+
 YEARS_OF_RESIDENTS = _words("first second third fourth fifth")
 """'..., third-year resident'."""
 
-QUOTED = _words("relato relata refiere refere manifiesta comenta informa dice cuenta conta dichos")
+QUOTED = _words(
+    "relato relata refiere refere manifiesta comenta informa dice diz cuenta conta dichos"
+)
 ACCORDING = _words("segun segundo according conforme")
 """'Según relata X', 'segundo relato de X', 'according to X': what a known person said."""
 
 PERSON_VERBS = _words(
     """
-    refiere relata consulta acude niega queixa queja refere nega comenta concurre ingresa reside
+    says said tells dice dijo diz disse cuenta refiere relata consulta acude niega queixa queja
+    refere nega comenta concurre ingresa reside
     vive trabaja trabalha lives works
     reingresa manifiesta presents complains denies states reports describes attended underwent
     wishes
@@ -426,8 +451,11 @@ _WEEKDAYS = _any(
     """
 )
 _WEEKDAY = rf"(?:{_WEEKDAYS}[.,]? )?"
+WEEKDAYS = _words(
+    "lunes martes miercoles jueves viernes sabado domingo segunda terca quarta quinta sexta"
+)
 _FULL_YEAR = r"(?:(?:19|20)\d\d|2[.,]0\d\d)"
-_ANY_YEAR = rf"(?:{_FULL_YEAR}|'?\d\d)"
+_ANY_YEAR = rf"(?:{_FULL_YEAR}|'?\d\d(?! ?(?:anos?|years?|yrs?|y/o|a\.|mm|cm|%)))"
 _OF = r"(?:(?:de|del|do|da|of|d') ?(?:(?:mes de|ano|the) )?)?"
 _SUFFIX = r"(?:°|[oa]|ro|er|st|nd|rd|th)?"
 _NUMBER_WORD = _any(
@@ -452,6 +480,8 @@ _FULL_DAY = r"(?:0[1-9]|[12]\d|3[01])"
 _NO_MEASURE = r"(?![\w%])(?! ?[x%])(?![/.,-]\d)"
 
 WHOLE_DATES = _compiled(
+    # lunes (03/03/2018).
+    rf"(?<!\w){_WEEKDAYS},? ?\(\d{{1,2}}{_STROKE}\d{{1,2}}{_STROKE}{_FULL_YEAR}\)",
     # 03/03/2018, 3-3-2018, 2018.03.03, 20180303, 03 03 2018.
     rf"{_BEFORE}{_WEEKDAY}\d{{1,2}}{_STROKE}\d{{1,2}}{_STROKE}{_FULL_YEAR}{_TIME}{_BEHIND}",
     rf"{_BEFORE}(?:19|20)\d\d[/.\-\u00b7]\d{{1,2}}[/.\-\u00b7]\d{{1,2}}{_TIME}"
@@ -476,6 +506,7 @@ WHOLE_DATES = _compiled(
     rf"{_BEFORE}{_WEEKDAY}(?:the )?\d{{1,2}}{_SUFFIX}(?: dias)? ?{_OF}(?!may\b){_FULL_MONTH}"
     rf"(?: {_OF}{_WRITTEN_YEAR})?(?!\w)",
     rf"{_BEFORE}\d{{1,2}}[/.-]{_MONTH}(?!\w)(?![/.-]\w)",
+    rf"{_BEFORE}{_WEEKDAY}\d{{1,2}} de {_MONTH}(?!\w)",
     rf"(?<!\w){_WEEKDAY}(?!may\b){_FULL_MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?!\w)(?![.,]\d)",
     # 'Grade 2 may...': May needs an ordinal, a capital (the group `may`) or a word before it.
     rf"{_BEFORE}{_WEEKDAY}(?:the )?\d{{1,2}}(?:st|nd|rd|th)? of may(?!\w)",
@@ -484,6 +515,12 @@ WHOLE_DATES = _compiled(
     r"(?<!\w)(?P<may>may) \d{1,2}(?!\w)(?![.,]\d)",
     r"(?<=\b(?:since|until) )may \d{1,2}(?!\w)",
     r"(?<=\b(?:on|of) )may \d{1,2}(?!\w)",
+    # 'en mar 17', 'de sep. 13': a month and a day, or a year.
+    rf"\b(?:de|del|en|em|in|of|since|desde) (?P<value>(?!may\b){_MONTH}\.? '?\d\d)(?!\w)"
+    r"(?! ?[x%/.,-]\d)(?! ?(?:mm|cm|%))",
+    # 'el jueves 22', 'since Tue the 3rd'.
+    rf"\b(?:el|del|desde|em|dia|on|since|from|until) (?P<value>{_WEEKDAYS},? (?:the |dia )?"
+    r"\d{1,2}(?:st|nd|rd|th)?)(?!\w)(?![/.,-]?\d)",
     # '2 set', '3 out' are a day only behind a word that asks for one.
     rf"\b(?:on|since|from|until|dated) (?P<value>{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?|"
     rf"\d{{1,2}} {_MONTH})(?!\w)",
@@ -509,6 +546,7 @@ SHORT_DATES = _compiled(
     r"\b(?:del|el|al|dia|em|on|desde|since|from|hasta|ate|fecha:?|data:?|date:?|dated)[ \t\n]"
     rf"(?P<value>{_DAY_OF_NUMBER}/{_DAY_OF_NUMBER}|{_FULL_DAY}[.-](?:0[1-9]|1[0-2])){_NO_MEASURE}",
     rf"\b(?:en|em) (?P<value>0[1-9]/\d\d){_NO_MEASURE}",
+    rf"(?<!\w){_WEEKDAYS}[.,]? {_DAY_OF_NUMBER}/{_DAY_OF_NUMBER}{_NO_MEASURE}",
 )
 """Dates that a measurement may look like: removed unless they lie in a number that stays."""
 
@@ -533,7 +571,10 @@ _PHONE = _any(
     """
 )
 _EXTENSION_WORD = _any("x ext[.]? extension int[.]? interno ramal anexo extensao extension")
-_EXTENSION = rf"(?:[ ,/-]{{0,3}}{_EXTENSION_WORD}:? ?\d{{1,6}})?"
+_SOME_EXTENSION = (
+    rf"(?:[ ,/-]{{0,3}}{_EXTENSION_WORD}:? ?\d{{1,6}}|, ?r\. ?\d{{1,4}}|/\d{{2,4}}(?![/\d]))"
+)
+_EXTENSION = f"{_SOME_EXTENSION}?"
 _GROUP_ALONE = r"(?<![\w.,/+-])"
 
 LABELLED_PHONE = re.compile(
@@ -543,9 +584,12 @@ LABELLED_PHONE = re.compile(
 """Behind a word for it, any number of four digits or more."""
 
 INTERNATIONAL_PHONE = re.compile(
-    rf"(?<![\w+])(?:\+ ?|\(\+ ?|00)\d{{1,3}}\)?[ .-]?\(?\d[\d() .-]{{5,20}}\d{_EXTENSION}(?!\w)"
+    rf"(?<![\w+])(?<!\d[ .-])(?:\+ ?|\(\+ ?|00(?=[1-9]))\d{{1,3}}\)?[ .-]?"
+    rf"\(?\d[\d() .-]{{5,20}}\d{_EXTENSION}(?!\w)"
 )
 """+598 99 123 456, (+34) 912 34 56 78, 0044 20 7946 0958; a line may end within."""
+
+DIGITS_OF_AN_INTERNATIONAL_PHONE = 8
 
 PHONES = _compiled(
     # (011) 4567-8901; 11 98765-4321; 555-123-4567; 0800 1234; x1234.
@@ -555,9 +599,9 @@ PHONES = _compiled(
     rf"{_GROUP_ALONE}0 ?[89]00[ -]?\d{{3,4}}(?:[ -]?\d{{2,4}})?(?!\w)",
     rf"{_GROUP_ALONE}[01][ -]\d{{3}}[ -]\d{{3}}[ -]\d{{4}}(?!\w)",
     rf"{_GROUP_ALONE}(?<![\d)] )x\d{{4,6}}(?!\w)",
-    # An extension alone: 'ramal 4521', 'ext. 4512'.
-    rf"\b{_any('ext extension interno ramal anexo extensao')}[.:]{{0,2}} ?(?P<value>\d{{4,6}})"
-    r"(?!\w)",
+    # With an extension it is a phone, and so is an extension alone: 'ramal 4521', 'ext. 4512'.
+    rf"{_GROUP_ALONE}\d{{6,12}}{_SOME_EXTENSION}(?!\w)",
+    rf"\b{_any('ext extension interno ramal anexo extensao')}[.:]{{0,2}} ?\d{{4,6}}(?!\w)",
 )
 
 GROUPED_PHONE = re.compile(
@@ -571,7 +615,7 @@ DIGITS_OF_A_GROUPED_PHONE = range(8, 22)
 LONG_GROUP = 3
 """One longer group than this, or two of it, make the difference."""
 PAIRED_PHONE = re.compile(
-    r"(?:[6-9]\d\d[ -]\d\d[ -]\d\d[ -]\d\d|[29]\d[ -]\d\d\d[ -]\d\d[ -]\d\d|0\d(?:[ -]\d\d){4})"
+    r"(?:[6-9]\d\d[ -]\d\d[ -]\d\d[ -]\d\d|\d\d[ -]\d\d\d[ -]\d\d[ -]\d\d|0\d(?:[ -]\d\d){4})"
 )
 """'607 64 38 78', '91 234 56 78', '06 12 34 56 78'."""
 
@@ -663,6 +707,7 @@ _ONES = _any(
 )
 AGES = _compiled(
     rf"{_ALONE}(?P<value>{_NINETY})[ -]?(?=(?:anos?|years?|yrs?|y/o|yo|year-old)\b)",
+    rf"\((?P<value>{_NINETY}) ?(?:a\.?|y\.?|yo)\)",
     r"\b(?:edad|idade|age|aged)(?: de| of| actual)?(?: ?[:=.][ \t]{0,2}|[ \t])"
     rf"(?P<value>{_NINETY})(?![\w.,/%]\d|\d|%)",
     r"(?<!\w)(?P<value>(?:noventa|ninety|cento|ciento|cien|centenari[oa])"
@@ -685,17 +730,18 @@ _ID = _phrases(
     request|peticion|solicitud|atend|atendimento|visit|acct|account|protocolo|matricula|carne|
     carteira|carteirinha|cartao(?: sus)?|afiliado|beneficiario|policy|poliza|credencial|badge|
     cracha|member|insurance id|insurance|seguro|prevision|obra social|eps|convenio|plano|payer|id|
-    codigo|code|processo|episodio|estudio|ingreso|turno
+    codigo|code|processo|episodio|episode|encounter|estudio|ingreso|turno|ac|sns|medicare|cip|
+    guia|voucher|tramite
     """
 )
 _NUMBER_SIGN = r"(?:[.:# \t)/-]|n\.?[o°ro]{0,2}[.: ]|num\.? |numero |number |no |clinica ){0,6}"
 
-_DOCUMENT_TYPE = _any("cc ce ti rc ci pp pa le lc dni nif nie")
-"""'Identificación: CC 12.345.678'."""
+_DOCUMENT_TYPE = _any("cc ce ti rc pp le lc os")
+"""'Identificación: CC 12.345.678', 'Pedido: OS 123456'."""
 
 LABELLED_ID = re.compile(
     rf"\b{_ID}\b{_NUMBER_SIGN}(?P<value>(?:[a-z]{{1,4}}[.-]?|[a-mp-z] |{_DOCUMENT_TYPE} )?\d"
-    r"[a-z0-9]{0,30}+(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+)(?!\w)"
+    r"[a-z0-9]{0,30}+(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+(?: [a-z]{2}\d)?)(?!\w)"
 )
 """Behind a word for it: anything with digits, with strokes, points or blanks within."""
 
@@ -713,6 +759,13 @@ IDS = _compiled(
     r"(?![\w/-])(?![.,]\d)",
     rf"{_ALONE}\d{{1,3}}(?: \d{{3}}){{2}}-[\dk](?![\w/-])",
     rf"{_ALONE}\d{{3}}[ -]\d{{2}}[ -]\d{{4}}(?![\w/-])",
+    # Of a report: 'Informe N° 1234.567', 'Report no. OS 541978'.
+    rf"\b{_any('informe laudo report relatorio examen exame exam placa')} "
+    rf"?(?:n[o°]\.?|no\.|nro\.?|num\.?|numero|number|#)[: ]{{0,2}}(?P<value>(?:{_DOCUMENT_TYPE} )?"
+    r"\d[\d./-]{2,20}\d)(?!\w)",
+    # A Portuguese citizen's card; a masked number.
+    r"(?<!\w)\d{8} \d [a-z]{2}\d(?!\w)",
+    r"(?<!\w)[x*]{3}-[x*]{2}-\d{4}(?!\w)",
     # Letters around the digits: CURP, RFC, a British national insurance number.
     r"(?<!\w)[a-z]{4}\d{6}[a-z0-9]{3,8}(?!\w)",
     r"(?<!\w)[a-z]{2} \d\d \d\d \d\d [a-d](?!\w)",
@@ -736,16 +789,23 @@ _LICENCE = _phrases(
     r"""
     mp|m\.p\.?|mn|m\.n\.?|mat|matr|matricula|cjp|c\.j\.p\.?|crm|cro|crtr|rqe|npi|lic|licen[cs]e|
     licencia|licenca|colegiado|colegiada|n ?o?col|cedula profesional|ced\.? prof\.?|gmc|gmc no|
-    registro medico|reg\.? prof\.?|reg\.? med\.?
+    registro medico|reg\.? prof\.?|reg\.? med\.?|rnm|cmp|rne|ahpra|c\.m\.?|r\.n\.m\.?|cofen|coren|
+    crefito|tpm
     """
 )
 _LICENCE_SIGN = r"(?:[.:# /()\t\n-]|n[o°]\.? ?|no\.? |numero |number |medica |profesional ){0,5}"
 
 LICENCES = re.compile(
-    rf"\b(?:(?P<long>rm|om|rt|ct|col|dea|md)|{_LICENCE})\b{_LICENCE_SIGN}(?:[a-z]{{2}}[ -]{{1,2}})?"
-    r"(?P<value>[a-z]{0,2}\d[\d./-]{1,12}\d)(?!\w)"
+    rf"\b(?:(?P<long>rm|om|rt|ct|col|dea|md)|{_LICENCE})\b{_LICENCE_SIGN}"
+    r"(?:[a-z]{2}[ -]{1,2}(?:n[o°]\.? ?)?)?"
+    r"(?P<value>[a-z]{0,3}\d[\d./-]{1,12}\d)(?!\w)"
 )
 """The number alone goes; the word before it, and the state behind it, stay."""
+
+LICENCE_BEHIND_NAME = re.compile(
+    rf"(?<={BARRIER}) ?[(-] ?(?!(?:19|20)\d\d\b)(?P<value>\d{{4,7}})(?=\)|\n|$)"
+)
+"""'Responsable: [DOCTOR] (12345)': read when the name is gone."""
 
 DIGITS_OF_A_LICENCE = 4
 DIGITS_OF_A_SHORT_LICENCE = 5
