@@ -99,7 +99,7 @@ def _who(people: People, words: set[str], told: Kind | None) -> tuple[Kind, str 
     """Tell who is named by these words, in the light of what was told by others around them."""
     counts = Counter(owner for word in words for owner in people.owners(word))
     most = max(counts.values(), default=0)
-    best = [people.people[owner] for owner, count in counts.items() if count == most]
+    best = [people[owner] for owner, count in counts.items() if count == most]
     close = [person for person in best if person.is_close] or best
     doctors = [person for person in close if person.kind is Kind.DOCTOR]
     is_patient = any(person.kind is Kind.PATIENT for person in close)

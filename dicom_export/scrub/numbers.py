@@ -96,7 +96,10 @@ class NumberFinder:
         self._take_all(self._ids.finditer(self._text), Kind.ID, may_take=self._is_certain_id)
         self._take(rules.EMAIL, Kind.EMAIL)
         self._take(rules.URL, Kind.URL)
+        has_month = rules.MONTH_WORD.search(self._text) is not None
         for pattern in rules.WHOLE_DATES:
+            if not has_month and pattern in rules.DATES_WITH_MONTHS:
+                continue
             # A line may end within a date.
             matches = pattern.finditer(self._text.replace("\n", " "))
             self._take_all(matches, Kind.DATE, may_take=self._is_date)

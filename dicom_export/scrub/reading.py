@@ -326,9 +326,7 @@ class Reader:
 
     def is_patient(self, word: str) -> bool:
         """Tell whether the patient is called so."""
-        return any(
-            self._people.people[owner].kind is Kind.PATIENT for owner in self._people.owners(word)
-        )
+        return any(self._people[owner].kind is Kind.PATIENT for owner in self._people.owners(word))
 
     def _is_wrapped_name(self, index: int) -> bool:
         """Tell whether a name goes on in the next line: surely a usual one, any in filled lines."""

@@ -537,6 +537,14 @@ WHOLE_DATES = _compiled(
 )
 """Dates that nothing else looks like: removed wherever they stand. A year alone stays."""
 
+MONTH_WORD = re.compile(rf"(?<![a-z]){_MONTH}(?![a-z])")
+DATES_WITH_MONTHS = frozenset(
+    pattern
+    for pattern in WHOLE_DATES
+    if any(month in pattern.pattern for month in (_MONTH, _FULL_MONTH, "may"))
+)
+"""Those that need a month's name: most reports hold none, and are not searched for them."""
+
 SHORT_DATES = _compiled(
     rf"{_BEFORE}{_DAY_OF_NUMBER} ?/ ?{_DAY_OF_NUMBER} ?/ ?'?\d\d{_TIME}{_BEHIND}",
     rf"{_BEFORE}{_DAY_OF_NUMBER}-{_DAY_OF_NUMBER}-'?\d\d{_TIME}{_BEHIND}",
@@ -771,7 +779,9 @@ IDS = _compiled(
     r"(?<!\w)[a-z]{2} \d\d \d\d \d\d [a-d](?!\w)",
 )
 
-CODE = re.compile(r"(?<![\w.,@/-])[a-z0-9]{1,40}+(?:[-./_][a-z0-9]{1,40}+){0,6}+(?![\w@])")
+CODE = re.compile(
+    r"(?<![\w.,@/-])(?=[a-z./_-]{0,40}\d)[a-z0-9]{1,40}+(?:[-./_][a-z0-9]{1,40}+){0,6}+(?![\w@])"
+)
 """What may be the number of some file: removed where it has as many digits as those have."""
 
 DIGITS_OF_A_CODE = 5

@@ -9,6 +9,7 @@ import sys
 import time
 import unicodedata
 from datetime import date
+from itertools import product
 
 import pytest
 from hypothesis import example, given, settings
@@ -329,6 +330,17 @@ def test_no_repetition_takes_more_than_its_share(piece: str) -> None:
     # measurement makes it longer, never shorter.
     tried = (times() for _ in range(TRIES))
     assert any(long < 16 * short + 0.05 for short, long in tried)
+
+
+def test_a_study_costs_the_same_however_many_people_work_there() -> None:
+    letters = "bcdfghjklmnpqrstvwxz"
+    staff = [Person(f"Zulma Quij{''.join(end)}") for end in product(letters, repeat=3)]
+    assert len(staff) == 8_000
+    directory = Directory(staff)
+    started = time.thread_time()
+    scrubber = Scrubber(KNOWN, directory)
+    assert time.thread_time() - started < 0.05
+    assert scrubber.scrub("vista por Zulma Quijwkt").text == "vista por [DOCTOR]"
 
 
 # ---- Silence
