@@ -5,6 +5,9 @@ where the words around it say that it is a name (``rules``). A word of a report 
 costs at most itself, where it stands right behind a name in a text of capitals; a surname that
 stands here by mistake is still removed behind a title or a label, or beside another name.
 
+The final search of outgoing files (``deidentify.residual``) asks the same lists which names alone
+are no finding: a word that a report may keep is none there.
+
 To add a term: put it, folded (no capitals, no accents), into the list that its use belongs to, a
 name that is a common word into ``_BOTH``, and raise ``rules.RULES_VERSION``.
 """
@@ -41,32 +44,33 @@ vs was we were what when where which while who will with within without would y 
 _ADMINISTRATION = """
 abril acceso accession accompanied account acct acesso acompana acompanado acompanante
 acompanhante addendum address adenda adult adulta adulto afiliado age aged agosto agradeco
-agradezco alta ambulatoria ambulatorio anestesiologia anesthesiology anexo annex ano anos
-antecedentes apellido apellidos approved april aprobada aprobado apto area assinada assinado
-assinatura assunto asunto atenciosamente atendida atentamente atte attending august autorizada
-autorizado autorizo available avenida avenue avisada avisado aviso badge bairro barrio bebe bed
-beneficiaria beneficiario best birth born boy brother call calle called calls cama campus card
-cardiologa cardiologia cardiologist cardiologista cardiologo cardiology caregiver carer carne
-carnet cartao carteira carteirinha cbr cc cedula cel cell celular center centre centro cep chief
-child ci cidade cipa cirugia cirurgiao city ciudad cjp clinic clinica clinical clinico clinicos
-code codigo col colega colegiada colegiado colleague colleagues comentada comentado companion
-company comunica comunicada comunicado comunicados comunicar conferido conferiu conhecida
-conhecido conocida conocido consulta consultant consultation consultorio conta contact contacto
-contato convenio coordinador copia copias copy cordialmente correo country cp cpf cracha
-credencial crm cuenta cuidador cuidadora curp dad data datas date dated dates daughter day days
-december departamento department derivacion derivada derivado derivante dermatologia destination
-destino deu dezembro dia diagnostico dias dice dicho diciembre dictada dictado dictated digitada
-digitado digitally digitalmente dijo direccion director diretor discussed discutida discutido
-disponible disponibles disponiveis disse ditado diz dn dni dnp do dob doc doctor doctora
-documento domicilio domingo don dona done doutor doutora dr dra edad efectuada efectuado egreso
-elaborada elaborado elaboro elaborou electronically electronicamente eletronicamente email
-emergencia emergency employer empresa encaminhada encaminhado encaminhamento encounter endereco
+agradezco alta ambulatoria ambulatorio anestesiologia anesthesiology anexo annex ano anonima
+anonimo anonymous anos antecedentes apellido apellidos approved april aprobada aprobado apto
+area assinada assinado assinatura assunto asunto atenciosamente atendida atentamente atte
+attending august autorizada autorizado autorizo available avenida avenue avisada avisado aviso
+badge bairro barrio bebe bed beneficiaria beneficiario best birth born boy brother call calle
+called calls cama campus card cardiologa cardiologia cardiologist cardiologista cardiologo
+cardiology caregiver carer carne carnet cartao carteira carteirinha cbr cc cedula cel cell
+celular center centre centro cep chief child ci cidade cipa cirugia cirurgiao city ciudad cjp
+clinic clinica clinical clinico clinicos code codigo col colega colegiada colegiado colleague
+colleagues comentada comentado companion company comunica comunicada comunicado comunicados
+comunicar conferido conferiu conhecida conhecido conocida conocido consulta consultant
+consultation consultorio conta contact contacto contato convenio coordinador copia copias copy
+cordialmente correo country cp cpf cracha credencial crm cuenta cuidador cuidadora curp dad data
+datas date dated dates daughter day days december departamento department derivacion derivada
+derivado derivante dermatologia desconocida desconocido destination destino deu dezembro dia
+diagnostico dias dice dicho diciembre dictada dictado dictated digitada digitado digitally
+digitalmente dijo direccion director diretor discussed discutida discutido disponible
+disponibles disponiveis disse ditado diz dn dni dnp do dob doc doctor doctora documento
+domicilio domingo don dona done doutor doutora dr dra edad efectuada efectuado egreso elaborada
+elaborado elaboro elaborou electronically electronicamente eletronicamente email emergencia
+emergency employer empresa encaminhada encaminhado encaminhamento encounter endereco
 endocrinologia enero enfermeira enfermera enfermero entrada episode episodio eps especialidad
-especialidade especialista esposa esposo estado estimada estimado estudio estudios exam exame
-examen examenes exames examinada examination examinee exams expediente ext extension externa
-externo familiar father fax febrero february fecha fechada fechado fechas feira feita feito
-female femenina femenino feminino fevereiro ficha filha filho filial final finalized firm firma
-firmada firmado firmante folio fone fono forename frcr fri friday gastroenterologia gender
+especialidade especialista esposa esposo estado estandar estimada estimado estudio estudios exam
+exame examen examenes exames examinada examination examinee exams expediente ext extension
+externa externo familiar father fax febrero february fecha fechada fechado fechas feira feita
+feito female femenina femenino feminino fevereiro ficha filha filho filial final finalized firm
+firma firmada firmado firmante folio fone fono forename frcr fri friday gastroenterologia gender
 ginecologia girl gracias guardia guia gynecology hc hecha hecho hematologia hermana hermano hija
 hijo historia history hombre homem hora horario horas hospital hour hours hrs hs http https
 husband id idade identidad identidade identificacao identificacion identification identity
@@ -78,36 +82,36 @@ liberada liberado lic licence licencia licenciada licenciado license local local
 location lugar lunes madam made madre mae mail maio male man march marco marido martes marzo
 masculina masculino matricula may mayo mbbs md medica medical medicas medicine medico medicos
 member membro men menina menino mes meses miembro miercoles minuto minutos miss mn mobile mom
-mon monday month months mother motivo movil mp mr mrn mrs ms mujer mulher municipio n nac
-nacimiento name names nasc nascimento nass nefrologia neumologia neurologia neurologista
-neurology next nhc nie nif nina nino no nombre nombres nome notified november novembro noviembre
-npi nro num number numero nurse obra obrigado obstetricia obtained obtenida obtenidas obtenido
-obtida obtidas october octubre oftalmologia old oncologia oncologist oncologista oncology ordem
-orden order ordering orders origem origen origin orthopedics ortopedia ortopedista
-otorrinolaringologia outubro pac paciente pacientes padre pai pais pasaporte passport patient
-patients payer pcte pediatria pediatrics pedido pedidos performed person persona pessoa peticion
-peticionario phd phone physician physicians piso plan plano pneumologia pneumologista
-policlinica policlinico policy poliza postal posto preceptor preliminar preliminary prepared
-prevision prezada prezado procedencia profesional professional profissional pronto prontuario
-provincia prueba psiquiatria pt pte puesto pulmonologist pulmonology quarta quinta
-radiodiagnostico radiologa radiologist radiologista radiologists radiologo radiologos ramal read
-reading realizada realizadas realizado realizados realizo record records ref referida referido
-referral referred referring reg regards registro reingreso report reporte reported reports
-request requested requesting requests requisicao requisitante requisition residence residencia
-resident residente resides responsable responsavel responsible result resultado resultados
-results reumatologia reviewed reviewing revisada revisado rfc rg road room rqe rua run rut
-sabado sala saluda saludo saludos sanatorio sat saturday sector sede segunda seguro seguros
-semana semanas senhor senhora senor senora september septiembre service services servicio
-servico setembro setiembre sex sexo sexta signature signed sincerely sir sister site sitio
-sobrenome social socorro solicita solicitacao solicitada solicitado solicitante solicitud son
-specialist specialty sr sra srta ssn staff state street studies study sucursal sun sunday
-supervisor surgery surname taken tech technician technologist tecnica tecnico tecnologa
-tecnologo tecnologos tel telefone telefono telephone terca test tests thank thanks thu thursday
-time titular tomada tomado transcribed transcripto transcrita transcrito tratante traumatologia
-tue tuesday turno typed unidad unidade unit urgencia urgencias url urologia urologista urology
-usuaria usuario utente validada validado validated varon verificado verified viernes view views
-visado vista vistas visto voucher ward web wed wednesday week weeks wife woman women www year
-years zip
+mon monday month months mother motivo movil mp mr mrn mrs ms mujer mulher municipio n nac nacido
+nacimiento name names nasc nascimento nass nefrologia neonatal neumologia neurologia
+neurologista neurology next nhc nie nif nina nino no nombre nombres nome notified november
+novembro noviembre npi nro num number numero nurse obra obrigado obstetricia obtained obtenida
+obtenidas obtenido obtida obtidas october octubre oftalmologia old oncologia oncologist
+oncologista oncology ordem orden order ordering orders origem origen origin orthopedics
+ortopedia ortopedista otorrinolaringologia outubro pac paciente pacientes padre pai pais
+pasaporte passport patient patients payer pcte pediatria pediatrica pediatrico pediatrics pedido
+pedidos performed person persona pessoa peticion peticionario phd phone physician physicians
+piso plan plano pneumologia pneumologista policlinica policlinico policy poliza postal posto
+preceptor preliminar preliminary prepared prevision prezada prezado procedencia profesional
+professional profissional pronto prontuario provincia prueba psiquiatria pt pte puesto
+pulmonologist pulmonology quarta quinta radiodiagnostico radiologa radiologist radiologista
+radiologists radiologo radiologos ramal read reading realizada realizadas realizado realizados
+realizo recien record records ref referida referido referral referred referring reg regards
+registro reingreso report reporte reported reports request requested requesting requests
+requisicao requisitante requisition residence residencia resident residente resides responsable
+responsavel responsible result resultado resultados results reumatologia reviewed reviewing
+revisada revisado rfc rg road room rotina routine rqe rua run rut rutina sabado sala saluda
+saludo saludos sanatorio sat saturday sector sede segunda seguro seguros semana semanas senhor
+senhora senor senora september septiembre service services servicio servico setembro setiembre
+sex sexo sexta signature signed sincerely sir sister site sitio sobrenome social socorro
+solicita solicitacao solicitada solicitado solicitante solicitud son specialist specialty sr sra
+srta ssn staff standard state street studies study sucursal sun sunday supervisor surgery
+surname taken tech technician technologist tecnica tecnico tecnologa tecnologo tecnologos tel
+telefone telefono telephone terca test tests thank thanks thu thursday time titular tomada
+tomado transcribed transcripto transcrita transcrito tratante traumatologia tue tuesday turno
+typed uci unidad unidade unit unknown urgencia urgencias url urologia urologista urology usuaria
+usuario utente validada validado validated varon verificado verified viernes view views visado
+vista vistas visto voucher ward web wed wednesday week weeks wife woman women www year years zip
 """
 
 _ANATOMY = """
@@ -241,74 +245,76 @@ wires wood worse worsening young
 """
 
 _CLINICAL = """
-absceso abscess abscesso absence absent accident accidente ache acidente aconseja aconsejable
-acquisition acude adecuada adecuado adelgazamiento adequate adinamia admisional admissional
-admitted adquisicion advised aerated aeration afastar aireacion alergia alergias alergico
-allergy analise analisis analysis anemia angulo anorexia antecedente antecedentes ap apnea
-apneia apresenta apto aquisicao arritmia arrived asbesto asintomatica asintomatico asma asociada
-asociado assessment assintomatico associada associado associated astenia asthma asymptomatic
-ateneo attended ausencia ausente avaliacao avaliar bacteriana bedside began bien bipedestacion
-bradicardia breath bronchiolitis bronchitis bronquiolitis bronquitis brought caida calafrios
-calidad cardiologia cardiologo care cefalea cefaleia centrado chills cirugia cirujano cirurgia
-cirurgica cirurgico clase class classe clinicamente cobb colabora colaboro colaborou comentario
-comentarios comienza comment comments compatible compativel complains complementar
-complementario completar computada computarizada concepcion conclusao conclusion conclusiones
-conclusoes condicion condition conference consistent consulta contrast contraste convem conviene
-cooperate cooperated copd coqueluche correcta correcto correlacao correlacion correlacionar
-correlate correlation cough could covid cr crackles crepitantes critica critical critico crp ct
-cti cuadro cuenta cuidados cursa dados dato datos debe debido decubito demonstrated demonstrates
-denies dentro derivo desaturacion desaturation descartado descartar describes descricao
-descripcion description dessaturacao details deve devido diabetes diabetico diagnosed diagnoses
-diagnosis diagnosticada diagnosticado diagnostico diameter diametro diarrea diarreia diarrhea
-dieta digital digitales disease disfagia dislipidemia disnea dispneia dispoe dispone doble
-doenca dolor dolores dor dores dose dosis double dpoc due dupla dx dysphagia dyspnea eco
-ecografia edema edemas emagrecimento embarazo empiema empyema encuentra encuentran enfermedad
-enfermidade enfisema epoc equipamento equipment equipo erect escala escalofrios escarro escore
+abdome absceso abscess abscesso absence absent accident accidente ache acidente aconseja
+aconsejable acquisition acude adecuada adecuado adelgazamiento adequate adinamia admisional
+admissional admitted adquisicion advised aerated aeration afastar aireacion alergia alergias
+alergico allergy analise analisis analysis anemia angulo anorexia antecedente antecedentes
+antero anteroposterior ap apicolordotica apnea apneia apresenta apto aquisicao arritmia arrived
+asbesto asintomatica asintomatico asma asociada asociado assessment assintomatico associada
+associado associated astenia asthma asymptomatic ateneo attended ausencia ausente avaliacao
+avaliar axial bacteriana bedside began bien bipedestacion bradicardia breath bronchiolitis
+bronchitis bronquiolitis bronquitis brought bucky caida calafrios calidad cardiologia cardiologo
+care cefalea cefaleia centrado chills cirugia cirujano cirurgia cirurgica cirurgico clase class
+classe clinicamente cobb colabora colaboro colaborou comentario comentarios comienza comment
+comments compatible compativel complains complementar complementario completar computada
+computarizada concepcion conclusao conclusion conclusiones conclusoes condicion condition
+conference consistent consulta contrast contraste convem conviene cooperate cooperated copd
+coqueluche correcta correcto correlacao correlacion correlacionar correlate correlation cough
+could covid cr crackles crepitantes critica critical critico crp ct cti cuadro cuenta cuidados
+cursa dados dato datos debe debido decubito decubitus demonstrated demonstrates denies dentro
+derivo desaturacion desaturation descartado descartar describes descricao descripcion
+description dessaturacao details deve devido diabetes diabetico diagnosed diagnoses diagnosis
+diagnosticada diagnosticado diagnostico diameter diametro diarrea diarreia diarrhea dieta
+digital digitales disease disfagia dislipidemia disnea dispneia dispoe dispone doble doenca
+dolor dolores dor dores dose dosis double dpoc due dupla dx dysphagia dyspnea eco ecografia
+edema edemas emagrecimento embarazo empiema empyema encuentra encuentran enfermedad enfermidade
+enfisema epoc equipamento equipment equipo erect erecto escala escalofrios escarro escore
 espacio espiracion esputo estadiamento estadio estado estertores evaluacion evaluar evaluation
 evidence evidencia evident evidente excluded excluir exfumador existe existen expanded expandido
 expandidos expectoracion exposed exposicao exposicion exposto exposure expuesto extiende fadiga
 fall fatiga fatigue febre febril febrile fever fiebre film filme filmes films frecuencia frente
-fum fumador gestante gesto ginecologia golpe grade grado grau gripe had hallado has havia hay
-hemoptisis hemoptoica hemoptoico hemoptysis hemothorax hemotorax hipertension hipertenso
+fum fumador gestante gesto ginecologia golpe grade grado grau grid gripe had hallado has havia
+hay hemoptisis hemoptoica hemoptoico hemoptysis hemothorax hemotorax hipertension hipertenso
 hipoxemia hipoxia historia hiv hold hrct hta hypoxemia hypoxia ictericia icu identifica
 identificado identifican identified importante impresion impresiona impresionan impressao
 impression incidencia incidencias index indicacao indicacion indication indice infeccao
 infeccion infecciosa infeccioso infection influenza informacao informacion information ingresa
 ingreso inicia inicio inspiracion inspirado inspiration intensiva intensive interconsulta
 interna internal interpretacao interpretacion interpretation intervenida intervenido juicio kv
-laboral laringitis lat lateral lectura leitura leucocitos leucocitosis leucopenia libre likely
-limitacao limitacion limitada limitado limite limited limites limits localizada localizado
-located lumpectomy malestar mareos mas mastectomia may medicina medicine medio meeting mejor
-mejora metodo mostra mostraba motivo motivos mri muestra muestran nao nausea nega negativa
-negative negativo neumologia neumologo neumomediastino neumopericardio neurologia niega nino no
-normoposicionado normoposicionados nota note noted notes obesidad obeso oblicua oblique observa
-observaciones observacoes observado observan observar observations observed occupies occupying
-ocupa ocupacional ocupan odinofagia oncologia oncologica oncological oncologico operada operado
-operados operated operatorio opiniao opinion optimo ortostase ortostatismo pa pain painful
-palpitaciones palpitacoes parece parecer pathology patologia patologica patologico pcr pediatra
-pediatria pediatric penetracion perfil peso picked placa placas plaquetas platelets
-pneumologista pneumomediastino pneumomediastinum pode podria politrauma politraumatizado
-portable portatil posible posibles positiva positive positivo posoperatorio possible possibly
-possivel post postoperative postoperatorio ppd prematuro preoperative preoperatorio presencia
-present presenta presentan presente presented presenting presents presion pressao pressure
-primario primary probable probables procedimento procedimiento procedure proceso process
-processo projecao projecoes projected projection projections projects prone prono protocol
-protocolo provavel proyeccion proyecciones proyecta proyectan puede puntaje puntuacion quadro
-qualidade quality queda queixa quemadura quilotorax quimioterapia quirurgica quirurgico
-quirurgicos radiografia radiografias radiograph radiographs radiography radiologia radiologica
-radiological radiologico radiologicos radiology radioterapia raio raios rango ratio rayo rayos
-reason recomendacao recomendacion recomendaciones recommendation recommended refere refiere
-relacion relacionada relacionado relata related relato relatorio relevante relevantes repeated
-repetido repite reporting reports represent represents requiere required reseccion residencia
-resonancia ressonancia resumen resumo retira retirado reuniao reunion rinorrea rm roncus
-ronquera rotacao rotacion rotated rule rx satisfactorio saturacao saturacion saturation score se
-secondary secundaria secundario seems seen sentada sentado sepsis shortness should show shown
-shows sibilancias significancia significant significativa significativo significativos silica
-sincopal sincope sindrome situa situado smoker smoking solicita sospecha sputum stage started
-states status suboptima sudoracion sudorese sugere sugerencia sugestiva sugestivo sugestivos
-suggested suggestive sugiere sugieren suma summary supine supino surgeon surgery surgical
-suspected suspeita syncope syndrome tabagismo tabagista tabaquismo tabaquista tachypnea talla
-taquicardia taquipnea tasa tb tbc tc tcar technique tecnica tecnico telerradiografia tem
+laboral laringitis lat lateral lecho lectura leitura leucocitos leucocitosis leucopenia libre
+likely limitacao limitacion limitada limitado limite limited limites limits localizada
+localizado located lordotic lordotica lordotico lumpectomy malestar mareos mas mastectomia may
+medicina medicine medio meeting mejor mejora metodo mostra mostraba motivo motivos mri muestra
+muestran nao nausea nega negativa negative negativo neumologia neumologo neumomediastino
+neumopericardio neurologia niega nino no normoposicionado normoposicionados nota note noted
+notes obesidad obeso oblicua obliqua oblique obliquo observa observaciones observacoes observado
+observan observar observations observed occupies occupying ocupa ocupacional ocupan odinofagia
+oncologia oncologica oncological oncologico operada operado operados operated operatorio opiniao
+opinion optimo ortostase ortostatismo pa pain painful palpitaciones palpitacoes parece parecer
+parrilla parrillero pathology patologia patologica patologico pcr pediatra pediatria pediatric
+penetracion perfil peso picked placa placas plaquetas platelets pneumologista pneumomediastino
+pneumomediastinum pode podria politrauma politraumatizado portable portatil posible posibles
+positiva positive positivo posoperatorio possible possibly possivel post postero posteroanterior
+postoperative postoperatorio ppd prematuro preoperative preoperatorio presencia present presenta
+presentan presente presented presenting presents presion pressao pressure primario primary
+probable probables procedimento procedimiento procedure proceso process processo projecao
+projecoes projected projection projections projects prone prono protocol protocolo provavel
+proyeccion proyecciones proyecta proyectan puede puntaje puntuacion quadro qualidade quality
+queda queixa quemadura quilotorax quimioterapia quirurgica quirurgico quirurgicos radiografia
+radiografias radiograph radiographs radiography radiologia radiologica radiological radiologico
+radiologicos radiology radioterapia raio raios rango ratio rayo rayos reason recomendacao
+recomendacion recomendaciones recommendation recommended refere refiere relacion relacionada
+relacionado relata related relato relatorio relevante relevantes repeated repetido repite
+reporting reports represent represents requiere required reseccion residencia resonancia
+ressonancia resumen resumo retira retirado reuniao reunion rinorrea rm roncus ronquera rotacao
+rotacion rotated rule rx satisfactorio saturacao saturacion saturation score se secondary
+secundaria secundario seems seen sentada sentado sepsis shortness should show shown shows
+sibilancias significancia significant significativa significativo significativos silica simple
+simples sincopal sincope sindrome sitting situa situado smoker smoking solicita sospecha sputum
+stage started states status suboptima sudoracion sudorese sugere sugerencia sugestiva sugestivo
+sugestivos suggested suggestive sugiere sugieren suma summary supine supino surgeon surgery
+surgical suspected suspeita syncope syndrome tabagismo tabagista tabaquismo tabaquista tachypnea
+talla taquicardia taquipnea tasa tb tbc tc tcar technique tecnica tecnico telerradiografia tem
 temperatura tenia tension terapia test teve tiene tipo tolero tolerou tomografia tomography tos
 tosferina tosse trabajador trabalhador traida traido trajo transparencia transparency tratamento
 tratamiento trauma traumatica traumatico traumatismo traumatologia trazida trazido treatment
@@ -492,27 +498,27 @@ cuesta curto day dean delgado dolores domingo domingos dores drake duro english 
 ferro field fields filho fina fino fogo folha fonte fontes foot ford forte fortuna fox franca
 franco frank frost fry fuente fuentes fuerte fuller gallo gates gato gill glass good goodman
 gordo grace gracia gracias grande grant gray green guardia guardias hall hand hardy head hermoso
-holder holes home hood hooks hope horn house hunter iglesias izquierdo joy junior keys knight
-knox ladeira lago lagos lake lamb lane largo law leach leal leao leite lima lindo little llano
-lobo lobos long love luck luna luz magro mano manso manzano mar marco marcos mark marks marsh
-martes mata mato may mayo mayor mays mead media medio mejor mercado mercedes mercer merchant
-merino merritt mesa milagros mills minor monte montes moody moon mora moreno moss muro nail
-nails nash neal negro neto neves nieto nieves nino noble north nova novo odom oliva pace page
-pages palha palma palmas palomo pan pardo paredes park parks passos pastor paul paz pe peace
-pearl pecho peck pedra pedras pedroso pena penha peral person peso pie piedad pies pilar
-pinheiro pino pinos pintado pinto pires pitts plaza polo ponce ponte pool poole pope porta porto
-post power powers pozo pozos prado prata pratt presa price pride prieto primo puente puerta pugh
-pulido quick quinta quinto rains rama ramas ramo ramos ramp rana rapido ray real recto redondo
-reina reis remedio remedios reto rey reyes ribeiro rica rice rich rico rincon rio rios rivers
-roach roble robles roca rocha rojas rojo romo rosa rosado rosal rosario rosas rose rowe rubia
-rubio rudd rush saco sage sala salas salto salvador sands sano santa santo santos savage seca
-seco segundo segura seguro self sellers serena serra sharp shell shields short sierra silva
-singer skinner small snow sobrado sobrinho socorro sol sola soledad solis sparks spears starr
-stern stokes stone stones stout strong summers swan sweet tate temple terra toro torre torres
-tower towers trigo trout vaca vale valente valiente valle valles vance vara vargas vela velho
-ventura verde vertiz vidal vidrio viejo villa vines viva wade walker wall waller walls ward ware
-waters weaver webb weeks well wells west white wiley will winkler winters wise witt wood woods
-worth yates young
+hill holder holes home hood hooks hope horn house hunter iglesias izquierdo joy junior keys
+knight knox ladeira lago lagos lake lamb lane largo law leach leal leao leite lima lindo little
+llano lobo lobos long love luck luna luz magro mano manso manzano mar marco marcos mark marks
+marsh martes mata mato may mayo mayor mays mead media medio mejor mercado mercedes mercer
+merchant merino merritt mesa milagros mills minor monte montes moody moon mora morena moreno
+moss muro nail nails nash neal negro neto neves nieto nieves nino noble north nova novo odom
+oliva pace page pages palha palma palmas palomo pan pardo paredes park parks passos pastor paul
+paz pe peace pearl pecho peck pedra pedras pedroso pena penha peral person peso pie piedad pies
+pilar pinheiro pino pinos pintado pinto pires pitts plaza polo ponce ponte pool poole pope porta
+porto post power powers pozo pozos prado prata pratt presa price pride prieto primo puente
+puerta pugh pulido quick quinta quinto rains rama ramas ramo ramos ramp rana rapido ray real
+recto redondo reina reis remedio remedios reto rey reyes ribeiro rica rice rich rico rincon rio
+rios rivers roach roble robles roca rocha rojas rojo romo rosa rosado rosal rosario rosas rose
+rowe rubia rubio rudd rush saco sage sala salas salto salvador sands sano santa santo santos
+savage seca seco segundo segura seguro self sellers serena sereno serra sharp shell shields
+short sierra silva singer skinner small snow sobrado sobrinho socorro sol sola soledad solis
+sparks spears starr stern still stokes stone stones stout strong summers swan sweet tate temple
+terra toro torre torres tower towers trigo trout vaca vale valente valiente valle valles vance
+vara vargas vela velho ventura verde vertiz vidal vidrio viejo villa vines viva wade walker wall
+waller walls ward ware waters weaver webb weeks well wells west white wiley will winkler winters
+wise witt wood woods worth yates young
 """
 """Names that are words as well: lower case, or in a line of capitals, they may be just that."""
 

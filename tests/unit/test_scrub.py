@@ -6,7 +6,9 @@ from datetime import date
 
 import pytest
 
+from dicom_export.deidentify.rules import vocabulary
 from dicom_export.scrub import Directory, Kind, KnownIdentifiers, Person, Scrubber
+from dicom_export.scrub.lexicon import is_ordinary
 
 NOBODY = Scrubber(KnownIdentifiers())
 
@@ -443,6 +445,14 @@ def test_places_of_the_organization() -> None:
 def test_other_phrases_of_the_files() -> None:
     known = KnownIdentifiers(phrases=("Camino Viejo s/n esq. Ombú",))
     assert Scrubber(known).scrub("CAMINO VIEJO S/N, ESQ OMBU.").text == "[ADDRESS]."
+
+
+# ---- Words
+
+
+def test_words_of_descriptions_are_ordinary_words_of_reports() -> None:
+    words = [word.lower() for word in vocabulary("description") if word.isalpha()]
+    assert [word for word in words if len(word) > 2 and not is_ordinary(word)] == []
 
 
 # ---- As a whole
