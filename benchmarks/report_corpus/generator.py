@@ -9,7 +9,7 @@ from random import Random
 from benchmarks.report_corpus.cast import Cast, Language, Name, make_cast, without_accents
 from benchmarks.report_corpus.marks import Entity, Gold, mark, unmark
 from benchmarks.report_corpus.noise import LETTERS, NOISES, Noise
-from benchmarks.report_corpus.phrases import held_out
+from benchmarks.report_corpus.phrases import held_out, regression
 from benchmarks.report_corpus.phrases.english import ENGLISH
 from benchmarks.report_corpus.phrases.model import Phrases
 from benchmarks.report_corpus.phrases.portuguese import PORTUGUESE
@@ -18,6 +18,7 @@ from benchmarks.report_corpus.writer import Hand, Writer, numbers
 
 _PHRASES: dict[Hand, dict[Language, Phrases]] = {
     "known": {"es": SPANISH, "pt": PORTUGUESE, "en": ENGLISH},
+    "regression": {"es": regression.SPANISH, "pt": regression.PORTUGUESE, "en": regression.ENGLISH},
     "held out": {"es": held_out.SPANISH, "pt": held_out.PORTUGUESE, "en": held_out.ENGLISH},
 }
 _LANGUAGES: tuple[Language, ...] = ("es", "es", "pt", "es", "pt", "en", "es", "pt", "en")

@@ -104,7 +104,7 @@ class KnownFinder:
             return False
         if is_ordinary(word.text):
             return self._reads_like_a_name(index)
-        owners = [self._people.people[owner] for owner in self._people.owners(word.text)]
+        owners = [self._people[owner] for owner in self._people.owners(word.text)]
         is_close = self._is_close(index)
         if not has_meaning(word.text):
             return word.is_capitalized or is_close or not (word.tells or is_given_name(word.text))
@@ -174,10 +174,12 @@ class KnownFinder:
         word = self._words[index]
         if is_ordinary(word.text) or word.text in rules.PARTICLES or len(word.text) == 1:
             return False
+        if word.text in rules.TITLES or word.text in rules.LETTER_TITLES:
+            return False
         if word.tells:
             return word.is_capitalized and (is_name(word.text) or not word.opens)
         return is_given_name(word.text) or is_family_name(word.text)
 
     def _is_close(self, index: int) -> bool:
         owners = self._people.owners(self._words[index].text)
-        return any(self._people.people[owner].is_close for owner in owners)
+        return any(self._people[owner].is_close for owner in owners)

@@ -6,7 +6,9 @@ from datetime import date
 
 import pytest
 
+from dicom_export.deidentify.rules import vocabulary
 from dicom_export.scrub import Directory, Kind, KnownIdentifiers, Person, Scrubber
+from dicom_export.scrub.lexicon import is_ordinary
 
 NOBODY = Scrubber(KnownIdentifiers())
 
@@ -209,8 +211,33 @@ def test_titles_tell_doctors_from_patients_of_the_same_name() -> None:
         ("su madre, Ana Ruiz, tel", "su madre, [PERSON], tel"),
         ("Acompañante: Ana Ruiz", "Acompañante: [PERSON]"),
         ("Vino con Juan Carlos Pérez ayer", "Vino con [PERSON] ayer"),
+        ("Según relata Zulma Ortiz, cayó", "Según relata [PERSON], cayó"),
+        ("According to Zulma Ortiz, she fell", "According to [PERSON], she fell"),
+        ("obtenidas por TR Zoilo Quiñónez", "obtenidas por TR [DOCTOR]"),
+        ("made 6.9.2015 by RT Ann Jones.", "made [DATE] by RT [DOCTOR]."),
+        ("Zoilo Quiñónez, third-year resident", "[DOCTOR], third-year resident"),
+        ("COM DR E. COSTELA", "COM DR [DOCTOR]"),
+        ("Méd. Sol.: Zoilo Quiñónez", "Méd. Sol.: [DOCTOR]"),
+        ("Apellido/s y nombre/s: QUIÑÓNEZ, Zoilo", "Apellido/s y nombre/s: [PATIENT]"),
+        ("la niña Ana Ruiz tose", "la niña [PATIENT] tose"),
+        ("Surname: Price  Given names: Ann", "Surname: [PATIENT]  Given names: [PATIENT]"),
+        ("Cuidador principal Juan Pérez, cel", "Cuidador principal [PERSON], cel"),
+        ("conocida como Ana Ruiz, sana", "conocida como [PERSON], sana"),
+        ("Dice Zulma Ortiz que tose", "Dice [PERSON] que tose"),
+        ("Entregado a Zulma Ortiz ayer", "Entregado a [DOCTOR] ayer"),
+        ("DE DRA. ANA RUIZ DEL JULIO 17 DEL 2022", "DE DRA. [DOCTOR] DEL [DATE]"),
+        ("Sra. Barón-Planas", "Sra. [PERSON]"),
+        ("-- DE GOMES, ANTÔNIO --", "-- [PERSON] --"),
+        ("Ruiz, Ana (12345)\nMédica", "[PERSON] ([LICENCE])\nMédica"),
         # Not names.
         ("Médico: guardia externa", None),
+        ("Protocolo técnico: Placa única. Known Barrett esophagus.", None),
+        ("Los hallazgos son:\nCampos pulmonares libres.", None),
+        ("Los hallazgos son: Tractos fibrosos.", None),
+        ("Obtenida por TR; D.O.B. sin dato", None),
+        ("Sol: tomó dosis alta. Autor: n/d. Rad: PA.", None),
+        ("Menor: opacidad basal. Realizado: Frente y Perfil.", None),
+        ("El menor diámetro. La niña serena y eupneica.", None),
         ("Paciente: masculino de 45 años", None),
         ("PACIENTE: FEMENINA, ADULTA", None),
         ("Técnica: Radiografía digital. TÉCNICA: PA Y LATERAL.", None),
@@ -251,7 +278,7 @@ def test_names_of_people_that_nobody_knows(text: str, left: str | None) -> None:
         "abril de 2018",
         "abril 2018", "04/2018", "04-2018", "abr-18", "abr/2018", "2018-04-03T10:45:12",
         "03/04/2018 10:45:12",
-        "3 de Setembro de 2018", "12 out 2018", "10/DEZ/18",
+        "3 de Setembro de 2018", "12 out 2018", "10/DEZ/18", "3 del 4 del 2018", "marzo 3/2018",
     ],
 )  # fmt: skip
 def test_dates_in_every_form(written: str) -> None:
@@ -266,6 +293,15 @@ def test_dates_in_every_form(written: str) -> None:
         ("since March, en abril, em maio", "since [DATE], en [DATE], em [DATE]"),
         ("el 03/04/2018 a las 10:45", "el [DATE] a las 10:45"),
         ("October 29,\n2016", "[DATE]"),
+        ("tomado 03/04/2018 10:45 hs", "tomado [DATE] hs"),
+        ("início em\n12-03.", "início em\n[DATE]."),
+        ("lunes (03/04/2018), el jueves 22, since Tue the 3rd", "[DATE], el [DATE], since [DATE]"),
+        (
+            "el 21 de mar, previo de sep 13, desde quarta-feira, 06/07",
+            "el [DATE], previo de [DATE], desde [DATE]",
+        ),
+        ("em 18 de dez. 69 anos", "em [DATE]. 69 anos"),
+        ("en mar 17 mm; de set 12 %; em 2 de 3", None),
         ("en 2018, desde 2015-2016", None),
         ("ocupa 2/3 inferiores y 1/3 medio", None),
         ("Grade 2 may represent edema. It may 3 times.", None),
@@ -341,6 +377,10 @@ def test_a_known_number_of_few_digits_is_no_measurement() -> None:
         ("099 123 456", "[PHONE]"),
         ("11 98765-4321", "[PHONE]"),
         ("(0xx11) 9876-5432", "[PHONE]"),
+        ("91 234 56 78; 21 345 67 89", "[PHONE]; [PHONE]"),
+        ("(+34) 912 34 56 78; 0044 20 7946 0958", "[PHONE]; [PHONE]"),
+        ("4600-3752, int. 53; ramal 4521", "[PHONE]; [PHONE]"),
+        ("07700 900123", "[PHONE]"),
         ("555-123-4567 ext. 12", "[PHONE]"),
         ("607 64 38 78", "[PHONE]"),
         ("0800 123 4567", "[PHONE]"),
@@ -354,6 +394,20 @@ def test_a_known_number_of_few_digits_is_no_measurement() -> None:
         ("Rua das Flores, 123", "[ADDRESS]"),
         ("12 Oak Tree Road, Apt 4", "[ADDRESS]"),
         ("Localidad: Tarapuy. CP: 28935", "Localidad: [ADDRESS]. CP: [ADDRESS]"),
+        ("Endereço: Trevo Isis Duarte", "Endereço: [ADDRESS]"),
+        ("Address: 419 Young Springs Apt. 425", "Address: [ADDRESS]"),
+        ("PATRON PERIFERICO BILATERAL. NODULO DE 5 MM", None),
+        ("Téc. María Cuesta. Dosis 0,12 Gy", "Téc. [DOCTOR]. Dosis 0,12 Gy"),
+        ("Identificación: CC 12.345.678", "Identificación: [ID]"),
+        ("INFORME N° 7250.028. Laudo nº OS 541978", "INFORME N° [ID]. Laudo nº [ID]"),
+        ("CPF 41626130 5 ZZ6; ID XXX-XX-7648", "CPF [ID]; ID [ID]"),
+        ("Informe: 24 h. Report: 12 mm. Informe: 5° arco", None),
+        ("CRM/RS nº 58.453, C.M. 89639, RNM 9828",
+        "CRM/RS nº [LICENCE], C.M. [LICENCE], RNM [LICENCE]"),
+        ("3780-5431, r. 166; 11 4154-8049/1228; 24086264 int 1277", "[PHONE]; [PHONE]; [PHONE]"),
+        ("+54 2 11 2148-7464. 61 años", "[PHONE]. 61 años"),
+        ("(91 a.), (45 a.)", "([AGE 90+] a.), (45 a.)"),
+        ("ingreso en 2018; estudio de 2018", None),
         ("paciente de 92 años", "paciente de [AGE 90+] años"),
         ("Edad: 101. Idade: 95 anos. 90-year-old",
         "Edad: [AGE 90+]. Idade: [AGE 90+] anos. [AGE 90+]-year-old"),
@@ -393,6 +447,14 @@ def test_other_phrases_of_the_files() -> None:
     assert Scrubber(known).scrub("CAMINO VIEJO S/N, ESQ OMBU.").text == "[ADDRESS]."
 
 
+# ---- Words
+
+
+def test_words_of_descriptions_are_ordinary_words_of_reports() -> None:
+    words = [word.lower() for word in vocabulary("description") if word.isalpha()]
+    assert [word for word in words if len(word) > 2 and not is_ordinary(word)] == []
+
+
 # ---- As a whole
 
 
@@ -402,6 +464,19 @@ def test_counts_by_kind() -> None:
     )
     assert scrubbed.counts == {Kind.DATE: 1, Kind.DOCTOR: 2, Kind.ID: 1, Kind.PATIENT: 1}
     assert list(scrubbed.counts) == sorted(scrubbed.counts)
+
+
+def test_a_number_goes_on_in_the_next_line_where_lines_are_filled() -> None:
+    text = "El trabajador expuesto a sílice, de la credencial 4462 3018\n5455, no refiere tos."
+    assert NOBODY.scrub(text).text == (
+        "El trabajador expuesto a sílice, de la credencial [ID], no refiere tos."
+    )
+    assert NOBODY.scrub("Nódulos de 9 mm\n12 mm\n30 mm").text == "Nódulos de 9 mm\n12 mm\n30 mm"
+
+
+def test_particles_before_a_known_name_are_its_own() -> None:
+    scrubber = scrub_for("DE LA CRUZ^LUIS")
+    assert scrubber.scrub("SEGÚN RELATA DE LA CRUZ, CAYÓ").text == "SEGÚN RELATA [PATIENT], CAYÓ"
 
 
 def test_lines_of_a_list_stay_lines() -> None:
