@@ -52,7 +52,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _forward(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # A client that was killed amid its request: the server would wait for the rest.
+            self.close_connection = True
+            return
         if self.command == "PUT":
             with self.server.lock:
                 self.server.puts[unquote(self.path).split("/", 2)[2]] += 1
