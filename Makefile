@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SQL := .
 COMPOSE := docker compose
-BENCHES := bench-deidentification bench-replication bench-warehouse bench-export
+BENCHES := bench-deidentification bench-replication bench-warehouse bench-export bench-organizations
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo init up down logs bash compose test unit bench $(BENCHES) faults check \
@@ -72,6 +72,9 @@ bench-warehouse: install ## The marts against their targets, about 30 minutes (A
 
 bench-export: install ## The export against s5cmd and its targets, about 15 minutes (ARGS=--quick: 4)
 	$(BIN)/python -m benchmarks.export $(ARGS)
+
+bench-organizations: install ## What organizations cost that hardly have a row, 100 to 1,000 of them; 6 minutes
+	$(BIN)/python -m benchmarks.organizations $(ARGS)
 
 faults: install ## The fault tests for longer (ROUNDS=20)
 	EDEN_FAULT_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/faults -s

@@ -163,7 +163,11 @@ def despite_conflicts(run: Callable[[], Result]) -> Result:
 
 
 def sync_organizations() -> SyncSummary:
-    """Bring ``pacs_organizations`` up to date and give new organizations their schemas."""
+    """Bring ``pacs_organizations`` up to date and give new organizations their schemas.
+
+    Raises:
+        EdenError: as :func:`sync` does.
+    """
     return sync(tables=[table for table in TABLES if not table.owned])
 
 

@@ -1,4 +1,4 @@
-"""A proxy in front of an S3 server that counts what is sent, takes its time, and can stop."""
+"""A proxy in front of an S3 server: it notes what is asked, takes its time, and can stop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
+
+
+@dataclass(frozen=True)
+class S3Request:
+    """What the client asked for, as far as a policy decides upon it."""
+
+    method: str
+    target: str
+    """Path and query."""
+    headers: frozenset[str]
+    """Their names in lower case."""
 
 
 class CountingS3(http.server.ThreadingHTTPServer):
@@ -23,6 +35,7 @@ class CountingS3(http.server.ThreadingHTTPServer):
         self.seconds_per_put = seconds_per_put
         self.puts: Counter[str] = Counter()
         """By key, the bucket's name left out."""
+        self.requests: set[S3Request] = set()
         self.lock = threading.Lock()
         self._door: threading.Semaphore | None = None
 
@@ -58,6 +71,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             # A client that was killed amid its request: the server would wait for the rest.
             self.close_connection = True
             return
+        names = frozenset(name.lower() for name in self.headers)
+        with self.server.lock:
+            self.server.requests.add(S3Request(self.command, self.path, names))
         if self.command == "PUT":
             with self.server.lock:
                 self.server.puts[unquote(self.path).split("/", 2)[2]] += 1
