@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -26,18 +25,9 @@ from dicom_export.warehouse import Warehouse
 from eden.errors import NotForgotten, StoreUnavailable
 from eden.settings import Export, ObjectStore, load
 from tests.support.exporting import Hospital, Study
+from tests.support.exporting import hospital as hospital  # noqa: PLC0414  # fixture
 
 LEASE_SECONDS = 3.0
-
-
-@pytest.fixture
-def hospital(services: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hospital]:
-    archive = tmp_path / "archive"
-    archive.mkdir()
-    monkeypatch.setenv("DICOM_ROOTS", str(archive))
-    made = Hospital(services, archive)
-    yield made
-    made.database.close()
 
 
 def register(hospital: Hospital, organization_id: str) -> None:
