@@ -263,8 +263,6 @@ class _Run:
             is_idle=is_idle,
             organizations=_read_by(names, tables, chosen),
         )
-        for failure in self._failures.values():
-            logger.error("%s", failure)
         if not summary.is_idle:
             logger.info(
                 "%d tables of %d organizations: %d rows read, %d written",

@@ -180,11 +180,11 @@ class Prefect(_Group):
             "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL"
         ),
     )
-    # Name and password of the server's pages and API: what the server demands, what clients send.
-    login: SecretStr | None = Field(
-        default=None,
-        validation_alias=AliasChoices("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"),
+    # Name and password of its pages and its API: what the server demands, and what clients send.
+    server_login: SecretStr | None = Field(
+        default=None, validation_alias="PREFECT_SERVER_API_AUTH_STRING"
     )
+    client_login: SecretStr | None = Field(default=None, validation_alias="PREFECT_API_AUTH_STRING")
     host: str = Field(default="127.0.0.1", validation_alias="PREFECT_SERVER_API_HOST")
     port: int | None = Field(
         default=None, ge=1, le=65535, validation_alias="PREFECT_SERVER_API_PORT"
@@ -203,12 +203,17 @@ class Prefect(_Group):
             raise ValueError("not of the form postgresql+asyncpg://user:password@host:port/name")
         return value
 
-    @field_validator("login")
+    @field_validator("server_login", "client_login")
     @classmethod
     def _name_and_password(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not all(value.get_secret_value().partition(":")):
             raise ValueError("not of the form name:password")
         return value
+
+    @property
+    def login(self) -> SecretStr | None:
+        """The login, whichever of the two variables says it."""
+        return self.server_login or self.client_login
 
 
 def load(group: type[Settings]) -> Settings:

@@ -18,6 +18,7 @@ from dicom_export.scrub.people import People
 from dicom_export.scrub.reading import MOST_WORDS, Reader, Run
 
 _NUMBER_FOLLOWS = re.compile(r"[ :=]{1,2}\d")
+_AGE_FOLLOWS = re.compile(r", ?(?:de )?\d{1,3}[ -]?(?:anos?|years?|yrs?|yo|y/o|meses|months)\b")
 _SHORTEST_CERTAIN = 3
 
 
@@ -113,7 +114,9 @@ class KnownFinder:
         return any(owner.kind is Kind.PATIENT for owner in owners)
 
     def _is_acting(self, index: int) -> bool:
-        """Tell whether what only people do follows: 'Costa refiere'."""
+        """Tell whether what is said of people only follows: 'Costa refiere', 'Costa, 34 años'."""
+        if _AGE_FOLLOWS.match(self._page.text, self._words[index].end):
+            return True
         is_next = self._page.gap_after(index) in {" ", "\n"}
         return is_next and self._reader.next_text(index) in rules.PERSON_VERBS
 

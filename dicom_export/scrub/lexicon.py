@@ -48,70 +48,71 @@ agradezco alta ambulatoria ambulatorio anestesiologia anesthesiology anexo annex
 anonimo anonymous anos antecedentes apellido apellidos approved april aprobada aprobado apto
 area assinada assinado assinatura assunto asunto atenciosamente atendida atentamente atte
 attending august autorizada autorizado autorizo available avenida avenue avisada avisado aviso
-badge bairro barrio bebe bed beneficiaria beneficiario best birth born boy brother call calle
-called calls cama campus card cardiologa cardiologia cardiologist cardiologista cardiologo
+badge bairro barrio bebe bebes bed beneficiaria beneficiario best birth born boy brother call
+calle called calls cama campus card cardiologa cardiologia cardiologist cardiologista cardiologo
 cardiology caregiver carer carne carnet cartao carteira carteirinha cbr cc cedula cel cell
-celular center centre centro cep chief child ci cidade cipa cirugia cirurgiao city ciudad cjp
-clinic clinica clinical clinico clinicos code codigo col colega colegiada colegiado colleague
-colleagues comentada comentado companion company comunica comunicada comunicado comunicados
-comunicar conferido conferiu conhecida conhecido conocida conocido consulta consultant
-consultation consultorio conta contact contacto contato convenio coordinador copia copias copy
-cordialmente correo country cp cpf cracha credencial crm cuenta cuidador cuidadora curp dad data
-datas date dated dates daughter day days december departamento department derivacion derivada
-derivado derivante dermatologia desconocida desconocido destination destino deu dezembro dia
-diagnostico dias dice dicho diciembre dictada dictado dictated digitada digitado digitally
-digitalmente dijo direccion director diretor discussed discutida discutido disponible
-disponibles disponiveis disse ditado diz dn dni dnp do dob doc doctor doctora documento
-domicilio domingo don dona done doutor doutora dr dra edad efectuada efectuado egreso elaborada
-elaborado elaboro elaborou electronically electronicamente eletronicamente email emergencia
-emergency employer empresa encaminhada encaminhado encaminhamento encounter endereco
-endocrinologia enero enfermeira enfermera enfermero entrada episode episodio eps especialidad
-especialidade especialista esposa esposo estado estandar estimada estimado estudio estudios exam
-exame examen examenes exames examinada examination examinee exams expediente ext extension
-externa externo familiar father fax febrero february fecha fechada fechado fechas feira feita
-feito female femenina femenino feminino fevereiro ficha filha filho filial final finalized firm
-firma firmada firmado firmante folio fone fono forename frcr fri friday gastroenterologia gender
-ginecologia girl gracias guardia guia gynecology hc hecha hecho hematologia hermana hermano hija
-hijo historia history hombre homem hora horario horas hospital hour hours hrs hs http https
-husband id idade identidad identidade identificacao identificacion identification identity
-imagen imagenes imagenologia imagens images infant informada informado informante informe
-informed informes informo ingreso institute instituto insurance insured internacao internacion
-internada internado internal interno interpretado interpreted interpreting janeiro january jefe
-jueves julho julio july june junho junio kin kind laudada laudado laudo laudos leido leito
-liberada liberado lic licence licencia licenciada licenciado license local localidad localidade
-location lugar lunes madam made madre mae mail maio male man march marco marido martes marzo
-masculina masculino matricula may mayo mbbs md medica medical medicas medicine medico medicos
-member membro men menina menino mes meses miembro miercoles minuto minutos miss mn mobile mom
-mon monday month months mother motivo movil mp mr mrn mrs ms mujer mulher municipio n nac nacido
-nacimiento name names nasc nascimento nass nefrologia neonatal neumologia neurologia
-neurologista neurology next nhc nie nif nina nino no nombre nombres nome notified november
-novembro noviembre npi nro num number numero nurse obra obrigado obstetricia obtained obtenida
-obtenidas obtenido obtida obtidas october octubre oftalmologia old oncologia oncologist
-oncologista oncology ordem orden order ordering orders origem origen origin orthopedics
-ortopedia ortopedista otorrinolaringologia outubro pac paciente pacientes padre pai pais
-pasaporte passport patient patients payer pcte pediatria pediatrica pediatrico pediatrics pedido
-pedidos performed person persona pessoa peticion peticionario phd phone physician physicians
-piso plan plano pneumologia pneumologista policlinica policlinico policy poliza postal posto
-preceptor preliminar preliminary prepared prevision prezada prezado procedencia profesional
-professional profissional pronto prontuario provincia prueba psiquiatria pt pte puesto
-pulmonologist pulmonology quarta quinta radiodiagnostico radiologa radiologist radiologista
-radiologists radiologo radiologos ramal read reading realizada realizadas realizado realizados
-realizo recien record records ref referida referido referral referred referring reg regards
-registro reingreso report reporte reported reports request requested requesting requests
-requisicao requisitante requisition residence residencia resident residente resides responsable
-responsavel responsible result resultado resultados results reumatologia reviewed reviewing
-revisada revisado rfc rg road room rotina routine rqe rua run rut rutina sabado sala saluda
-saludo saludos sanatorio sat saturday sector sede segunda seguro seguros semana semanas senhor
-senhora senor senora september septiembre service services servicio servico setembro setiembre
-sex sexo sexta signature signed sincerely sir sister site sitio sobrenome social socorro
-solicita solicitacao solicitada solicitado solicitante solicitud son specialist specialty sr sra
-srta ssn staff standard state street studies study sucursal sun sunday supervisor surgery
-surname taken tech technician technologist tecnica tecnico tecnologa tecnologo tecnologos tel
-telefone telefono telephone terca test tests thank thanks thu thursday time titular tomada
-tomado transcribed transcripto transcrita transcrito tratante traumatologia tue tuesday turno
-typed uci unidad unidade unit unknown urgencia urgencias url urologia urologista urology usuaria
-usuario utente validada validado validated varon verificado verified viernes view views visado
-vista vistas visto voucher ward web wed wednesday week weeks wife woman women www year years zip
+celular center central centre centro cep chief child ci cidade cipa cirugia cirurgiao city
+ciudad cjp clinic clinica clinical clinico clinicos cobertura code codigo col colega colegiada
+colegiado colleague colleagues comentada comentado companion company comunica comunicada
+comunicado comunicados comunicar conferido conferiu conhecida conhecido conjuge conjunto
+conocida conocido consulta consultant consultation consultorio conta contact contacto contato
+convenio conyuge coordinador copia copias copy cordialmente correo country cp cpf cracha
+credencial crianca crm cuenta cuidador cuidadora curp dad data datas date dated dates daughter
+day days december departamento department derivacion derivada derivado derivante dermatologia
+desconocida desconocido destination destino deu dezembro dia diagnostico dias dice dicho
+diciembre dictada dictado dictated digitada digitado digitally digitalmente dijo direccion
+director diretor discussed discutida discutido disponible disponibles disponiveis disse ditado
+diz dn dni dnp do dob doc doctor doctora documento domicilio domingo don dona done doutor
+doutora dr dra edad efectuada efectuado egreso elaborada elaborado elaboro elaborou
+electronically electronicamente eletronicamente email emergencia emergency employer empresa
+encaminhada encaminhado encaminhamento encounter endereco endocrinologia enero enfermeira
+enfermera enfermero entrada episode episodio eps especialidad especialidade especialista esposa
+esposo estado estandar estimada estimado estudio estudios exam exame examen examenes exames
+examinada examination examinee exams expediente ext extension externa externo familiar father
+fax febrero february fecha fechada fechado fechas feira feita feito female femenina femenino
+feminino fevereiro ficha filha filho filial final finalized firm firma firmada firmado firmante
+folio fone fono forename frcr fri friday gastroenterologia gender ginecologia girl gracias
+guardia guia gynecology hc hecha hecho hematologia hermana hermano hija hijo historia history
+hombre homem hora horario horas hospital hour hours hrs hs http https husband id idade identidad
+identidade identificacao identificacion identification identity imagen imagenes imagenologia
+imagens images infant informada informado informante informe informed informes informo ingreso
+institute instituto insurance insured internacao internacion internada internado internal
+interno interpretado interpreted interpreting janeiro january jefe jueves julho julio july june
+junho junio kin kind laudada laudado laudo laudos leido leito liberada liberado lic licence
+licencia licenciada licenciado license local localidad localidade location lugar lunes madam
+made madre mae mail maio male man march marco marido martes marzo masculina masculino matricula
+may mayo mbbs md medica medical medicas medicine medico medicos member membro men menina menino
+mes meses miembro miercoles minuto minutos miss mn mobile mom mon monday month months mother
+motivo movil mp mr mrn mrs ms mujer mulher municipio mutualista n nac nacido nacimiento name
+names nasc nascimento nass nefrologia neonatal neumologia neurologia neurologista neurology next
+nhc nie nif nina nino no nombre nombres nome notified november novembro noviembre npi nro num
+number numero nurse obra obrigado obstetricia obtained obtenida obtenidas obtenido obtida
+obtidas october octubre oftalmologia old oncologia oncologist oncologista oncology operadora
+ordem orden order ordering orders origem origen origin orthopedics ortopedia ortopedista
+otorrinolaringologia outubro pac paciente pacientes padre pai pais pasaporte passport patient
+patients payer pcte pediatria pediatrica pediatrico pediatrics pedido pedidos performed person
+persona pessoa peticion peticionario phd phone physician physicians piso plan plano pneumologia
+pneumologista policlinica policlinico policy poliza postal posto preceptor preliminar
+preliminary prepared prestador prevision prezada prezado procedencia profesional professional
+profissional pronto prontuario provincia prueba psiquiatria pt pte puesto pulmonologist
+pulmonology quarta quinta radiodiagnostico radiologa radiologist radiologista radiologists
+radiologo radiologos ramal read reading realizada realizadas realizado realizados realizo recien
+record records ref referida referido referral referred referring reg regards registro reingreso
+report reporte reported reports request requested requesting requests requisicao requisitante
+requisition residence residencia resident residente resides responsable responsavel responsible
+result resultado resultados results reumatologia reviewed reviewing revisada revisado rfc rg
+road room rotina routine rqe rua run rut rutina sabado sala saluda saludo saludos sanatorio sat
+saturday sector sede segunda seguro seguros semana semanas senhor senhora senor senora september
+septiembre service services servicio servico setembro setiembre sex sexo sexta signature signed
+sincerely sir sister site sitio sobrenome social socorro solicita solicitacao solicitada
+solicitado solicitante solicitud son specialist specialty spouse sr sra srta ssn staff standard
+state street studies study sucursal sun sunday supervisor surgery surname switchboard taken tech
+technician technologist tecnica tecnico tecnologa tecnologo tecnologos tel telefone telefono
+telephone terca test tests thank thanks thu thursday time titular together tomada tomado
+transcribed transcripto transcrita transcrito tratante traumatologia tue tuesday turno typed uci
+unidad unidade unit unknown urgencia urgencias url urologia urologista urology usuaria usuario
+utente validada validado validated varon verificado verified viernes view views visado vista
+vistas visto voucher ward web wed wednesday week weeks wife woman women www year years zip
 """
 
 _ANATOMY = """
@@ -176,72 +177,72 @@ bilaterais bilateral bilaterales bilobulado black blanca blanco blancos blue blu
 blunting boa bom borrado borramiento branca branco bronconeumonia bronquiectasico brown buena
 bueno bulas bulla bullae bullas bullosa bulloso bullous calcificacion calcificaciones
 calcificada calcificado calcificados calcification calcified calcio calcium calculi calculo
-caliber calibre callo calo calvo cambio cambios cancer canula cardiomegalia cardiomegaly case
-cateter cateteres catheter cavidad cavidade cavitacion cavitada cavitation cavity cefalizacao
-centrada centrado central centrilobular centrolobular centrolobulillar cephalization change
-changed changes chronic cicatrices cicatricial cicatriz cifose cifosis cisto clara claro claros
-clavo clear clip clipes clips cloud colapsada colapsado colapso colecao coleccion collapse
-collapsed collection compara comparacao comparacion comparada comparado comparar compare
-compared comparison completa complete completo compression condensacion condensaciones congestao
-congestion congestivo congruente conservada conservadas conservado conservados consolidacao
-consolidacion consolidation control controlar controle copo copos cordon coroa corona coronaria
-coronario coronary corpo corte cortes corto crack crema cronica cronicas cronico cronicos cross
-cruz cuerpo cuesta cyst degenerativa degenerativas degenerative degenerativo degenerativos
-delgada delgado densidad densidade density derecha derechas derecho derechos derrame derrames
-deslustrado despejado despejados desplazada desplazado desviacion desviada desviado desvio
-deviated deviation device devices diffuse difusa difusas difuso difusos dilatada dilatado
-dilatados dilated direita direito direitos discreta discreto dislocation disminucion disminuido
-displaced dispositivo dispositivos distal drain drenaje dreno dry dust ectasia ectasica ectasico
-edema effusion effusions electrodo electrodos eletrodos elevacao elevacion elevada elevado
-elevated elevation elongada empeoramiento emphysema endotraqueal enfisema english engrosada
-engrosadas engrosamiento enlarged ensanchada ensanchado ensanchamiento escoliose escoliosis
-esguince espessamento espiculada espiculado espiculas espina espondilose espondilosis esquerda
-esquerdo estable estavel estranho estrella estrias eva eventracao eventracion evolucao evolucion
-evolutivo excavada excavado externa externo extrano extremidade extremo failure faint
-fibrocicatriciais fibrocicatricial fibrocicatrizal fibrocicatrizales fibrosa fibrosas fibrosis
-fibroso fibrosos fibrotic field fina finas finding findings fino fissura fisura flattening
-flocos flow flujo fluxo focais focal focales folha follow followup foreign forma forte fosco
-fractura fracturas fracture fractures franca franco frank fratura fraturas free frontal fuente
-fuentes fuerte glass good gordo gran grande grandes grant granuloma granulomas granulomatous
-grave green gris ground grueso habitual habituales hall hallazgo hallazgos hazy hemoglobina
-hernia hernias heterogeneo high hiperinsuflacao hiperinsuflacion homogenea homogeneo hope humedo
-hyperinflation igual iguales image imagem imagen imaging improved improvement improving increase
-increased inferior inferiores infiltrado infiltrados infiltrate infiltrates insuficiencia
-interna interno irregular izquierda izquierdas izquierdo izquierdos janela janelas jovem joven
-laminar laminares larga large largo laterais lateral laterales lead leads leal left leite lesao
-lesion lesiones lesions lesoes leve level levels leves libre libres lithiasis litiasis little
-livre livres lobulada lobulado loculada loculado loculated long low lower luna luxacao luxacion
-luxado luxation maior major mala malo marcada marcado marcapasos marcapasso mark marked marking
-markings marks masa masas mass massa massas masses matrix matriz mayor media medial medio medios
-meio mejoria melhora melhoria menor metastasis mets micronodulo micronodulos mid middle midline
-miel mild miliar miliares minima minimal minimo minor moderada moderado moderados moderate
-moreno morfologia multiple multiples multiplos nasogastrica negra negro neoplasia neoplasico
-neto netos neumonia neumonico neumotorax new nitido niveis nivel niveles nodular nodulares
-nodule nodules nodulillar nodulillo nodulillos nodulo nodulos normais normal normales nova novo
-nueva nuevo nuevos obliteracion obliterado obliterados old opacidad opacidade opacidades
-opacified opacities opacity opaco oscuro osteofito osteofitos osteopenia osteophytes
-osteoporosis pacemaker padrao page palma palmas panal parafusos parcheada parcheadas parcheado
-parcial parciales partial patchy patent patron pattern pecho pequena pequenas pequeno pequenos
-permeable persiste persistencia persistent pervia petequia petequias pie pink pinzamiento piora
-placa placas plate plates pneumonia pneumothorax pneumotorax polo ponta ponte port porta posicao
-posicion position posterior posteriores preservada preservadas preservado preservados preserved
-preto prev previa previas previo previos previous price prior prosthesis protese protesis
-proximal puente puerto punta punto puntos quiste radiada recent recente reciente rectificacion
-rectificada rectificado red redistribucion reducao reduccion reduced reduzida reduzido regular
-relacao relacion relation reservatorio reservorio residuais residual residuales resolucao
-resolucion resolution respecto reticular reticulares reticulonodular reticulonodulares
-retificacao retraccion retraction retraida retraido rich right roja rojas rojo rosa rosario rose
-saco scarring scoliosis screws seca seco secos secuela secuelar secuelares secuelas seguimiento
-semejante semelhante septada septado sequela sequelae sequelas severa severe severo sharp short
-sign signo signos signs silhouette silhueta silueta simetrica simetrico simetricos similar
-sinais sinal size small sobreelevacion sobreelevada sobreelevado solitaria solitario solitary
-sombra sonda speaking stable stent stone stripe strong subagudo subtle sugar superior superiores
-sutil sutiles sutis sutura suturas symmetric tabicada tabicado table tamanho tamano tempestade
-tenue tenues thickened thickening thin tip tormenta tornillo tornillos toro tortuosa tortuoso
-tortuous total totales tracto tractos trazo tube tubes tubo tumor tumoral unchanged unica unico
-unilateral unremarkable upper vara variacao variacion velado velamento velamiento ventana
-ventanas verde vermelho vidrio vidro vitreo ward water wedging white widened widening window
-wires wood worse worsening young
+caliber calibre callo callos callus calo calos calvo cambio cambios cancer canula cardiomegalia
+cardiomegaly case cateter cateteres catheter cavidad cavidade cavitacion cavitada cavitation
+cavity cefalizacao centrada centrado central centrilobular centrolobular centrolobulillar
+cephalization change changed changes chronic cicatrices cicatricial cicatriz cifose cifosis
+cisto clara claro claros clavo clear clip clipes clips cloud colapsada colapsado colapso colecao
+coleccion collapse collapsed collection compara comparacao comparacion comparada comparado
+comparar compare compared comparison completa complete completo compression condensacion
+condensaciones congestao congestion congestivo congruente conservada conservadas conservado
+conservados consolidacao consolidacion consolidation control controlar controle copo copos
+cordon coroa corona coronaria coronario coronary corpo corte cortes corto crack crema cronica
+cronicas cronico cronicos cross cruz cuerpo cuesta cyst degenerativa degenerativas degenerative
+degenerativo degenerativos delgada delgado densidad densidade density derecha derechas derecho
+derechos derrame derrames deslustrado despejado despejados desplazada desplazado desviacion
+desviada desviado desvio deviated deviation device devices diffuse difusa difusas difuso difusos
+dilatada dilatado dilatados dilated direita direito direitos discreta discreto dislocation
+disminucion disminuido displaced dispositivo dispositivos distal drain drenaje dreno dry dust
+ectasia ectasica ectasico edema effusion effusions electrodo electrodos eletrodos elevacao
+elevacion elevada elevado elevated elevation elongada empeoramiento emphysema endotraqueal
+enfisema english engrosada engrosadas engrosamiento enlarged ensanchada ensanchado
+ensanchamiento escoliose escoliosis esguince espessamento espiculada espiculado espiculas espina
+espondilose espondilosis esquerda esquerdo estable estavel estranho estrella estrias eva
+eventracao eventracion evolucao evolucion evolutivo excavada excavado externa externo extrano
+extremidade extremo failure faint fibrocicatriciais fibrocicatricial fibrocicatrizal
+fibrocicatrizales fibrosa fibrosas fibrosis fibroso fibrosos fibrotic field fina finas finding
+findings fino fissura fisura flattening flocos flow flujo fluxo focais focal focales folha
+follow followup foreign forma forte fosco fractura fracturas fracture fractures franca franco
+frank fratura fraturas free frontal fuente fuentes fuerte glass good gordo gran grande grandes
+grant granuloma granulomas granulomatous grave green gris ground grueso habitual habituales hall
+hallazgo hallazgos hazy hemoglobina hernia hernias heterogeneo high hiperinsuflacao
+hiperinsuflacion homogenea homogeneo hope humedo hyperinflation igual iguales image imagem
+imagen imaging improved improvement improving increase increased inferior inferiores infiltrado
+infiltrados infiltrate infiltrates insuficiencia interna interno irregular izquierda izquierdas
+izquierdo izquierdos janela janelas jovem joven laminar laminares larga large largo laterais
+lateral laterales lead leads leal left leite lesao lesion lesiones lesions lesoes leve level
+levels leves libre libres lithiasis litiasis little livre livres lobulada lobulado loculada
+loculado loculated long low lower luna luxacao luxacion luxado luxation maior major mala malo
+marcada marcado marcapasos marcapasso mark marked marking markings marks masa masas mass massa
+massas masses matrix matriz mayor media medial medio medios meio mejoria melhora melhoria menor
+metastasis mets micronodulo micronodulos mid middle midline miel mild miliar miliares minima
+minimal minimo minor moderada moderado moderados moderate moreno morfologia multiple multiples
+multiplos nasogastrica negra negro neoplasia neoplasico neto netos neumonia neumonico neumotorax
+new nitido niveis nivel niveles nodular nodulares nodule nodules nodulillar nodulillo nodulillos
+nodulo nodulos normais normal normales nova novo nueva nuevo nuevos obliteracion obliterado
+obliterados old opacidad opacidade opacidades opacified opacities opacity opaco oscuro osteofito
+osteofitos osteopenia osteophytes osteoporosis pacemaker padrao page palma palmas panal
+parafusos parcheada parcheadas parcheado parcial parciales partial patchy patent patron pattern
+pecho pequena pequenas pequeno pequenos permeable persiste persistencia persistent pervia
+petequia petequias pie pink pinzamiento piora placa placas plate plates pneumonia pneumothorax
+pneumotorax polo ponta ponte port porta posicao posicion position posterior posteriores
+preservada preservadas preservado preservados preserved preto prev previa previas previo previos
+previous price prior prosthesis protese protesis proximal puente puerto punta punto puntos
+quiste radiada recent recente reciente rectificacion rectificada rectificado red redistribucion
+reducao reduccion reduced reduzida reduzido regular relacao relacion relation reservatorio
+reservorio residuais residual residuales resolucao resolucion resolution respecto reticular
+reticulares reticulonodular reticulonodulares retificacao retraccion retraction retraida
+retraido rich right roja rojas rojo rosa rosario rose saco scarring scoliosis screws seca seco
+secos secuela secuelar secuelares secuelas seguimiento semejante semelhante septada septado
+sequela sequelae sequelas severa severe severo sharp short sign signo signos signs silhouette
+silhueta silueta simetrica simetrico simetricos similar sinais sinal size small sobreelevacion
+sobreelevada sobreelevado solitaria solitario solitary sombra sonda speaking stable stent stone
+stripe strong subagudo subtle sugar superior superiores sutil sutiles sutis sutura suturas
+symmetric tabicada tabicado table tamanho tamano tempestade tenue tenues thickened thickening
+thin tip tormenta tornillo tornillos toro tortuosa tortuoso tortuous total totales tracto
+tractos trazo tube tubes tubo tumor tumoral unchanged unica unico unilateral unremarkable upper
+vara variacao variacion velado velamento velamiento ventana ventanas verde vermelho vidrio vidro
+vitreo ward water wedging white widened widening window wires wood worse worsening young
 """
 
 _CLINICAL = """

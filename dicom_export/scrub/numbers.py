@@ -111,7 +111,8 @@ class NumberFinder:
         for pattern in rules.STREETS:
             self._take(pattern, Kind.ADDRESS, may_take=self._is_street)
         self._take(rules.LICENCES, Kind.LICENCE, may_take=self._is_licence)
-        self._take(rules.LICENCE_BEHIND_NAME, Kind.LICENCE)
+        self._take(rules.LICENCE_BEHIND_NAME, Kind.LICENCE, may_take=self._is_free)
+        self._take(rules.PHONE_BEHIND_NAME, Kind.PHONE, may_take=self._is_free)
         self._take(rules.LABELLED_PHONE, Kind.PHONE, may_take=self._is_phone)
         matches = rules.INTERNATIONAL_PHONE.finditer(self._text.replace("\n", " "))
         self._take_all(matches, Kind.PHONE, cut=self._international_phone)

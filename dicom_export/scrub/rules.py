@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dicom_export.scrub.folding import BARRIER
 from dicom_export.scrub.model import Kind
 
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 """Changes with every change of a rule or of the lexicon: the export sends reports anew then."""
 
 
@@ -43,7 +43,7 @@ def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
 PARTICLES = _words(
     """
     de del la las los da das do dos d di du e y i van von der den ter le san santa sant st saint
-    mac mc" " al el bin ibn
+    mac mc al el bin ibn
     """
 )
 """Words within a name that are no evidence of it."""
@@ -82,7 +82,9 @@ LETTER_TITLES: Mapping[str, Kind] = {"tr": Kind.DOCTOR, "rt": Kind.DOCTOR, "d": 
 """Only in capitals before a capitalized name: 'TR Ana Ruiz'."""
 
 _PATIENT = """
-nome proprio|nombre propio|nombre de pila|apelido|apelidos|apellido paterno|apellido materno|
+nombre del nino|nombre de la nina|nombre del bebe|nome da crianca|nome do bebe|childs name|
+babys name|nome proprio|nombre propio|nombre de pila|apelido|apelidos|apellido paterno|
+apellido materno|
 primer apellido y segundo|segundo nombre|primer nombre|insured|insured name|px|nombre del px|
 nombre del enfermo|enfermo|enferma|doente|nome do utente|nome do doente|
 nome completo do paciente|apellido s y nombre s|apellidos nombres|apellido nombre|nombre s|
@@ -140,7 +142,8 @@ dr a informante|jefe de servicio|residente|resident|staff|cirujano|surgeon|anest
 dirigido a|a|ao|to|attn|atencion|para|from
 """
 _PERSON = """
-mama|papa|mae e acompanhante|abuela|abuelo|avo|grandmother|
+family contact|contacto familiar|contato familiar|marido|mama|papa|mae e acompanhante|abuela|
+abuelo|avo|grandmother|
 grandfather|tia|tio|aunt|uncle|sobrina|sobrino|cuidador|cuidadora|carer|caregiver|vecina|vecino|
 esposa e acompanhante|companheiro|companheira|pareja|partner|cunada|nuera|yerno|apoderado|
 apoderada|persona responsable|pessoa responsavel|responsible person|emergency contact name|
@@ -208,6 +211,7 @@ BARE_LABELS: Mapping[str, Kind] = {
     **dict.fromkeys(
         _words(
             """
+            marido conjuge conyuge spouse
             abuela abuelo grandmother grandfather tia tio aunt uncle sobrina sobrino cuidador
             cuidadora carer caregiver vecina vecino pareja partner companheiro companheira
             madre mae mother padre pai father hijo hija filho filha son daughter esposo
@@ -236,7 +240,7 @@ MADE = _words(
     views view films film exposure exposicion exposicao made taken feito feita feitas
     mastectomia lumpectomy surgery cirugia cirurgia pedido peticion request reportado reportada
     retirado retirada retira picked obtained cargo technique imaged authenticated hecho hecha
-    operou informo
+    operou informo revisto
     """
 )
 """What people do to a patient or a report: with a 'by' behind it, somebody follows."""
@@ -250,6 +254,7 @@ TOLD = _words(
     reviewed called call calls spoke copia copy agradezco agradeco thank saluda saludo hablado
     conversado hablo dirigido consensuado consulta interconsulta lectura leitura read visit
     entregado entregada entregue handed delivered given hable falei talked llamar
+    revisto
     presentado presentada presented compartido revisado acordado coordinado
     """
 )
@@ -260,7 +265,8 @@ TOLD_TO = _words("con com with to a al ao on por pelo pela by")
 DEED_ADVERBS = _words(
     """
     digitalmente electronicamente eletronicamente electronically digitally telefonicamente y e
-    and" " informado firmado assinado signed telefone phone por by via out la lo el the o
+    and en em conjunto together jointly junto
+    informado firmado assinado signed telefone phone por by via out la lo el the o
     """
 )
 
@@ -341,7 +347,8 @@ _UNIT = _any(
     """
     mmhg mm cm km mts? m cc ml dl l kg mg mcg ug ng pg gr g gy cgy mgy sv msv kvp? mas? hz khz
     mhz fr french hu uh bpm lpm rpm ppm mui miu ui iu mmol meq grados graus degrees deg c
-    segundos? seconds? seg sec s minutos? minutes? min horas? hours? hrs? hs? dias? days?
+    segundos? seconds? seg sec s minutos? minutes? min horas?(?!:?[^\\w]\\d) hours? hrs? hs?
+    dias? days?
     semanas? weeks? wks? meses mes months? anos? years? yrs? plaquetas platelets leucocitos
     hematies copias copies celulas cells pixeles? pixels? dpi paquetes? packs? cigarrillos
     cigarros litros? latidos veces vezes times
@@ -487,7 +494,7 @@ WHOLE_DATES = _compiled(
     rf"{_BEFORE}(?:19|20)\d\d[/.\-\u00b7]\d{{1,2}}[/.\-\u00b7]\d{{1,2}}{_TIME}"
     rf"(?:z|[+-]\d\d:?\d\d)?{_BEHIND}",
     rf"{_BEFORE}(?:19|20)\d\d(?:0[1-9]|1[0-2]){_FULL_DAY}(?:\d{{4,6}}(?:\.\d{{1,6}})?)?{_BEHIND}",
-    rf"{_BEFORE}\d\d \d\d (?:19|20)\d\d{_BEHIND}",
+    rf"{_BEFORE}(?<!\+){_FULL_DAY} {_FULL_DAY} (?:19|20)\d\d{_BEHIND}(?! \d{{4}})",
     # 3 de marzo de 2018, 3rd of March 2018, 03-MAR-18, 03MAR2018, 3 mar 2018.
     rf"{_BEFORE}{_WEEKDAY}(?:the )?\d{{1,2}}{_SUFFIX}(?: dias?)?[ .,/-]{{0,3}}{_OF}{_MONTH}"
     rf"[ .,/-]{{0,3}}{_OF}{_ANY_YEAR}{_TIME}{_BEHIND}",
@@ -575,7 +582,8 @@ URL = re.compile(
 _PHONE = _any(
     """
     tels? telef telefonos? telefone fono fone phone ph cell? celular movil movel mobile whatsapp
-    wsp wp fax pager beeper contacto contato contact
+    wsp wp fax pager beeper contacto contato contact switchboard pbx pabx conmutador
+    central.telefonica
     """
 )
 _EXTENSION_WORD = _any("x ext[.]? extension int[.]? interno ramal anexo extensao extension")
@@ -585,8 +593,10 @@ _SOME_EXTENSION = (
 _EXTENSION = f"{_SOME_EXTENSION}?"
 _GROUP_ALONE = r"(?<![\w.,/+-])"
 
+_OF_WHOM = r"(?:de la|de|del|da|do|of the|of) [a-z]{3,12}"
+
 LABELLED_PHONE = re.compile(
-    rf"\b{_PHONE}\b(?:[.: \t]|n[o°]\.?|numero|number|al|em|at|/|\(){{0,6}}"
+    rf"\b{_PHONE}\b(?:\.? {_OF_WHOM})?(?:[.: \t]|n[o°]\.?|numero|number|al|ao|to|em|at|/|\(){{0,6}}"
     rf"(?P<value>\+?\(?\d[\d() ./-]{{2,22}}\d{_EXTENSION})(?!\w)"
 )
 """Behind a word for it, any number of four digits or more."""
@@ -613,11 +623,16 @@ PHONES = _compiled(
 )
 
 GROUPED_PHONE = re.compile(
-    rf"{_GROUP_ALONE}(?:\(\d{{1,5}}\)[ -]?)?\d{{1,6}}(?:[ -]{{1,2}}\d{{1,6}}){{1,6}}+{_EXTENSION}"
+    rf"{_GROUP_ALONE}(?:\(\d{{1,5}}\)[ -]?)?\d{{1,9}}(?:[ -]{{1,2}}\d{{1,9}}){{1,6}}+{_EXTENSION}"
     rf"(?![\w/])(?![.,]\d)|{_GROUP_ALONE}\d{{1,5}}(?:\.\d{{2,5}}){{1,4}}(?![\w/-])(?![.,]\d)"
 )
 """Any digits in groups ('099 123 456', '11 9 9999 9999'): removed where there are as many as a
 phone has, and as long groups as a row of measurements has not."""
+
+PHONE_BEHIND_NAME = re.compile(
+    rf"(?<={BARRIER})[ ,(]{{1,2}}(?P<value>\d{{3}}[ -]\d{{4}})(?!\w)(?![.,/-]\d)"
+)
+"""'Contact: [PERSON] 375 7687': read when the name is gone."""
 
 DIGITS_OF_A_GROUPED_PHONE = range(8, 22)
 LONG_GROUP = 3
@@ -636,13 +651,16 @@ _STREET = _any(
     carretera carrera diagonal transversal ruta rua alameda travessa estrada rodovia praca plaza
     pza vereda viaducto viaduto ronda paseo calzada glorieta vial cuesta esplanada ladeira
     jardim rambla quadra circuito cerrada privada prolongacion periferico andador callejon
-    retorno urbanizacion viela beco
+    retorno urbanizacion viela beco setor conjunto sitio trevo chacara colonia condominio fazenda
+    loteamento morro parque residencial vila estacao favela trecho recanto alameda
     """
 )
 _STREET_BEHIND = _any(
     """
     street st avenue ave road rd boulevard blvd lane ln drive dr court ct place pl way square sq
-    terrace parkway pkwy circle highway hwy close crescent
+    terrace parkway pkwy circle highway hwy close crescent trail trl pike turnpike ridge vista cove
+    creek crossing landing grove glen knoll knolls heights meadows springs gateway underpass mews
+    manor gardens
     """
 )
 _DOOR = _any(
@@ -651,7 +669,9 @@ _DOOR = _any(
     edificio interior int local torre esq puerta pta bis
     """
 )
-_HOUSE = r"(?:n[o°.]{1,2} ?|# ?|num\.? ?|numero )?(?:\d{1,5}(?!\d)(?! ?(?:mm|cm|%|x ?\d))|s/n)"
+_HOUSE = (
+    r"(?:n[o°.]{1,2} ?|# ?|num\.? ?|numero )?(?:\d{1,5}(?!\d)(?!:\d)(?! ?(?:mm|cm|%|x ?\d))|s/n)"
+)
 _STREET_WORD = (
     r"(?!n[o°.]{1,2} ?\d)(?:(?!\d)[^\W_]{1,5}+[.']?|(?!\d)[^\W_]{6,30}+'?|\d{1,2}(?= de )) ?"
 )
@@ -739,7 +759,8 @@ _ID = _phrases(
     carteira|carteirinha|cartao(?: sus)?|afiliado|beneficiario|policy|poliza|credencial|badge|
     cracha|member|insurance id|insurance|seguro|prevision|obra social|eps|convenio|plano|payer|id|
     codigo|code|processo|episodio|episode|encounter|estudio|ingreso|turno|ac|sns|medicare|cip|
-    guia|voucher|tramite
+    guia|voucher|tramite|plan|prestador|operadora|cobertura|mutual|mutualista|prepaga|
+    mutualista/seguro
     """
 )
 _NUMBER_SIGN = r"(?:[.:# \t)/-]|n\.?[o°ro]{0,2}[.: ]|num\.? |numero |number |no |clinica ){0,6}"
@@ -748,8 +769,10 @@ _DOCUMENT_TYPE = _any("cc ce ti rc pp le lc os")
 """'Identificación: CC 12.345.678', 'Pedido: OS 123456'."""
 
 LABELLED_ID = re.compile(
-    rf"\b{_ID}\b{_NUMBER_SIGN}(?P<value>(?:[a-z]{{1,4}}[.-]?|[a-mp-z] |{_DOCUMENT_TYPE} )?\d"
-    r"[a-z0-9]{0,30}+(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+(?: [a-z]{2}\d)?)(?!\w)"
+    rf"\b{_ID}\b{_NUMBER_SIGN}(?P<value>(?:[a-z]{{1,4}}[.-]?|[a-mp-z] |{_DOCUMENT_TYPE} |"
+    r"(?<=: )[a-z]{3,8} (?=\d{6}))?\d"
+    r"[a-z0-9]{0,30}+(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+"
+    r"(?: [a-z]{2}\d| ssp(?:[/-][a-z]{2})?)?)(?!\w)"
 )
 """Behind a word for it: anything with digits, with strokes, points or blanks within."""
 
@@ -797,7 +820,8 @@ NO_CODE = re.compile(
 
 _LICENCE = _phrases(
     r"""
-    mp|m\.p\.?|mn|m\.n\.?|mat|matr|matricula|cjp|c\.j\.p\.?|crm|cro|crtr|rqe|npi|lic|licen[cs]e|
+    mp|m\.p\.?|mn|m\.n\.?|mat\.? nac|mat\.? prov|cjppu|mat|matr|matricula|cjp|c\.j\.p\.?|crm|cro|
+    crtr|rqe|npi|lic|licen[cs]e|
     licencia|licenca|colegiado|colegiada|n ?o?col|cedula profesional|ced\.? prof\.?|gmc|gmc no|
     registro medico|reg\.? prof\.?|reg\.? med\.?|rnm|cmp|rne|ahpra|c\.m\.?|r\.n\.m\.?|cofen|coren|
     crefito|tpm
@@ -807,15 +831,16 @@ _LICENCE_SIGN = r"(?:[.:# /()\t\n-]|n[o°]\.? ?|no\.? |numero |number |medica |p
 
 LICENCES = re.compile(
     rf"\b(?:(?P<long>rm|om|rt|ct|col|dea|md)|{_LICENCE})\b{_LICENCE_SIGN}"
-    r"(?:[a-z]{2}[ -]{1,2}(?:n[o°]\.? ?)?)?"
+    r"(?:[a-z]{2}[ :-]{1,2}(?:n[o°]\.? ?)?)?"
     r"(?P<value>[a-z]{0,3}\d[\d./-]{1,12}\d)(?!\w)"
 )
 """The number alone goes; the word before it, and the state behind it, stay."""
 
 LICENCE_BEHIND_NAME = re.compile(
-    rf"(?<={BARRIER}) ?[(-] ?(?!(?:19|20)\d\d\b)(?P<value>\d{{4,7}})(?=\)|\n|$)"
+    rf"(?<={BARRIER})(?: ?[(-] ?|[ ,\n-]{{1,4}}(?:[a-z]{{1,6}}[./: ]{{1,2}}){{1,3}})"
+    r"(?!(?:19|20)\d\d\b)(?P<value>\d{4,7})(?=\)|\n| -|\.?$)"
 )
-"""'Responsable: [DOCTOR] (12345)': read when the name is gone."""
+"""'Responsable: [DOCTOR] (12345)', '[DOCTOR]\nReg. Nac. 12345': read when the name is gone."""
 
 DIGITS_OF_A_LICENCE = 4
 DIGITS_OF_A_SHORT_LICENCE = 5

@@ -123,19 +123,12 @@ def show(console: Console, status: Status) -> None:
     if status.build_is_due:
         output.say("A build is due.")
     organizations = output.table(
-        "Organizations",
-        "organization",
-        "last read",
-        "newest row",
-        "last change",
-        "rows written",
-        "failures",
+        "Organizations", "organization", "last read", "last change", "rows written", "failures"
     )
     for row in status.organizations:
         organizations.add_row(
             row.slug + (" (forgotten)" if row.is_forgotten else ""),
             "" if row.is_forgotten else _ago(row.last_read),
-            _ago(row.newest_row),
             _ago(row.last_change),
             f"{row.rows_written:,}",
             str(len(row.failing_tables)),

@@ -34,7 +34,7 @@ from dicom_export.warehouse import Warehouse
 from eden.errors import StoreUnavailable
 from eden.settings import ObjectStore, load
 from tests.conftest import Services
-from tests.integration.test_export_studies import Hospital, Study
+from tests.support.exporting import Hospital, Study
 from tests.support.faulty_s3 import (
     Fault,
     FaultyS3,

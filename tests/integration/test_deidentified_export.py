@@ -20,9 +20,9 @@ from dicom_export.deidentify import Basic, Identifiers, Key, ScrubbedReport, Sub
 from dicom_export.model import EligibleStudy
 from eden.errors import ConfigurationError
 from eden.settings import DestinationDatabase, Export, load
-from tests.integration.test_export_studies import PLANTED, Hospital, Image, Study, an_id, dicom
-from tests.integration.test_export_studies import hospital as hospital  # noqa: PLC0414  # fixture
-from tests.integration.test_export_studies import requests as requests  # noqa: PLC0414  # fixture
+from tests.support.exporting import PLANTED, Hospital, Image, Study, an_id, dicom
+from tests.support.exporting import hospital as hospital  # noqa: PLC0414  # fixture
+from tests.support.exporting import requests as requests  # noqa: PLC0414  # fixture
 
 SECRET = "a secret of this test, long enough to be one"
 

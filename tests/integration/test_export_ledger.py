@@ -25,7 +25,7 @@ from dicom_export.store import Store
 from dicom_export.withdrawal import Withdrawer
 from eden.errors import UsageError
 from eden.settings import DestinationDatabase, Export, load
-from tests.integration.test_export_studies import Hospital, Image, Study, an_id
+from tests.support.exporting import Hospital, Image, Study, an_id
 
 CRITERIA = (
     "has_eligible_modality",

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -25,19 +24,10 @@ from dicom_export.study import Exporter
 from dicom_export.warehouse import Warehouse
 from eden.errors import NotForgotten, StoreUnavailable
 from eden.settings import Export, ObjectStore, load
-from tests.integration.test_export_studies import Hospital, Study
+from tests.support.exporting import Hospital, Study
+from tests.support.exporting import hospital as hospital  # noqa: PLC0414  # fixture
 
 LEASE_SECONDS = 3.0
-
-
-@pytest.fixture
-def hospital(services: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hospital]:
-    archive = tmp_path / "archive"
-    archive.mkdir()
-    monkeypatch.setenv("DICOM_ROOTS", str(archive))
-    made = Hospital(services, archive)
-    yield made
-    made.database.close()
 
 
 def register(hospital: Hospital, organization_id: str) -> None:
@@ -67,7 +57,7 @@ def keys(hospital: Hospital, study: Study) -> list[str]:
 
 def policy() -> str:
     export = load(Export)
-    return deidentify.policy(deidentify.choose(export), export)
+    return deidentify.policy(deidentify.PassThrough(), export)
 
 
 @dataclasses.dataclass

@@ -16,7 +16,7 @@ from dlt_pipelines.organizations import SourceOrganization, register
 from eden.cli import alarms, cli
 from eden.paths import PROJECT_ROOT
 from tests.conftest import Services
-from tests.integration.test_export_studies import MARTS
+from tests.support.exporting import MARTS
 
 NORTE, SUR = UUID(int=1), UUID(int=2)
 STUDY = UUID(int=9)

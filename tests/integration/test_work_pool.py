@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -24,33 +23,19 @@ import dicom_export
 from dicom_export.handing_out import PATIENCE
 from eden.demo.hospital import Hospital
 from eden.errors import ConfigurationError
-from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from flows.pool import OUTSTANDING, PoolUnavailable, work_pool
 from tests.conftest import Services
 from tests.support import oracle
 from tests.support.counting_s3 import CountingS3, counting_s3
+from tests.support.prefect_server import DEPLOYMENTS, UUID, Server, wait_for
 from tests.support.warehouse import differing_tables
 
 POOL = "eden"
 ZONE = "America/Bogota"
-WAIT_SECONDS = 240
 PUTS_BEFORE_DEATH = 36
 """More than the six studies that two workers send at once need; fewer than those and a batch."""
 NO_LIMIT = 1_000_000
-UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-
-DEPLOYMENTS = {
-    "etl/every-10-minutes": "*/10 * * * *",
-    "validation/daily": "0 7 * * *",
-    "sync-organizations/daily": "0 6 * * *",
-    "discover-chest-dicom-studies/daily": "0 2 * * *",
-    "sync-data-from-by-organization/manual": None,
-    "sync-pending-data-by-organization/manual": None,
-    "process-study-to-s3/manual": None,
-    "process-study-batch-to-s3/manual": None,
-}
-
 
 PACED = """
 import json, time
@@ -90,74 +75,6 @@ print(json.dumps(said))
 
 
 @dataclass(frozen=True)
-class Server:
-    """Prefect's server, through its API and its command line."""
-
-    url: str
-    home: Path
-
-    def environment(self, **more: str) -> dict[str, str]:
-        prefect = {
-            "PREFECT_API_URL": self.url,
-            "PREFECT_HOME": str(self.home),
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "1",
-            "DO_NOT_TRACK": "1",
-        }
-        return os.environ | prefect | more
-
-    def call(self, path: str, document: Any = None, method: str = "POST") -> Any:
-        request = urllib.request.Request(
-            f"{self.url}{path}",
-            data=json.dumps(document or {}).encode(),
-            headers={"Content-Type": "application/json"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.loads(answer.read() or "null")
-
-    def prefect(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "prefect", *words],
-            env=self.environment(**more),
-            cwd=PROJECT_ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def deployments(self) -> dict[str, dict[str, Any]]:
-        flows = {flow["id"]: flow["name"] for flow in self.call("/flows/filter")}
-        found = self.call("/deployments/filter")
-        return {f"{flows[one['flow_id']]}/{one['name']}": one for one in found}
-
-    def start(self, deployment: str, **parameters: Any) -> str:
-        """Have a deployment run now; return the run's id."""
-        words = [f"--param={name}={value}" for name, value in parameters.items()]
-        done = self.prefect("deployment", "run", deployment, *words)
-        assert done.returncode == 0, done.stderr
-        found = re.search(rf"UUID: ({UUID})", done.stdout)
-        assert found, done.stdout
-        return found[1]
-
-    def end_of(self, run: str) -> dict[str, Any]:
-        def ended() -> Any:
-            found = self.call(f"/flow_runs/{run}", method="GET")
-            ends = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-            return found if found["state_type"] in ends else None
-
-        return wait_for(ended)
-
-    def runs_of(self, flow: str) -> list[dict[str, Any]]:
-        return self.call("/flow_runs/filter", {"flows": {"name": {"any_": [flow]}}})
-
-    def artifacts_of(self, run: str) -> dict[str, Any]:
-        wanted = {"artifacts": {"flow_run_id": {"any_": [run]}}}
-        return {one["key"]: one["data"] for one in self.call("/artifacts/filter", wanted)}
-
-
-@dataclass(frozen=True)
 class Worker:
     """``prefect worker start``, with the processes of the flows that it runs."""
 
@@ -178,15 +95,6 @@ class Worker:
             except ProcessLookupError:
                 continue
         self.process.wait()
-
-
-def wait_for(found: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := found():
-            return answer
-        time.sleep(0.1)
-    raise AssertionError(f"nothing came of it in {seconds} s")
 
 
 @pytest.fixture(scope="module")

@@ -91,12 +91,16 @@ def commands_of(block: Block) -> Iterator[Command]:
         typed = ""
 
 
+ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
 OPERATORS = frozenset({"|", "&&", "||", ";"})
 REDIRECTIONS = frozenset({">", ">>", "<"})
 
 
 def words_of(text: str) -> list[list[str]]:
-    """The simple commands of a line, as a shell takes them apart; comments and files left out."""
+    """The simple commands of a line, as a shell takes them apart.
+
+    Without comments, files, and what is set for one command alone.
+    """
     lexer = shlex.shlex(text, posix=True, punctuation_chars="|&;<>")
     lexer.whitespace_split = True
     simple: list[list[str]] = [[]]
@@ -108,7 +112,7 @@ def words_of(text: str) -> list[list[str]]:
             is_file = True
         elif is_file:
             is_file = False
-        else:
+        elif simple[-1] or not ASSIGNMENT.fullmatch(token):
             simple[-1].append(token)
     return simple
 

@@ -149,7 +149,7 @@ def test_every_reason_for_leaving_a_program_out_is_needed() -> None:
 def test_commands_stand_in_blocks_that_say_so() -> None:
     hidden = [block for block in docs.blocks("", "text") if re.search(r"^\$ ", block.text, re.M)]
     assert hidden == []
-    known = {*docs.SHELLS, "", "text", "sql", "python"}
+    known = {*docs.SHELLS, "", "text", "sql", "python", "yaml"}
     assert {block.language for block in all_blocks()} <= known
 
 
@@ -163,6 +163,11 @@ def test_python_compiles_and_imports_what_there_is(block: docs.Block) -> None:
         if isinstance(node, ast.ImportFrom):
             module = importlib.import_module(node.module or "")
             assert all(hasattr(module, name.name) for name in node.names)
+
+
+@pytest.mark.parametrize("block", docs.blocks("yaml"), ids=lambda b: f"{b.page}:{b.line}")
+def test_yaml_is_yaml(block: docs.Block) -> None:
+    assert yaml.safe_load(block.text)
 
 
 INLINE = re.compile(r"`(?:\.venv/bin/)?(eden|make|prefect) ([^`]+)`")

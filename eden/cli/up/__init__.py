@@ -179,32 +179,37 @@ def _start(
                 folder=machine.home,
             )
             _wait(child, server.api.is_healthy, signals)
+    log = logs / "prefect-deploy.log"
+    name = f"eden-up-{socket.gethostname()}"
+    words = ["worker", "start", f"--pool={POOL}", f"--name={name}", f"--limit={limit}"]
+    if WORKER_PAGE in server.clients:
+        words.append("--with-healthcheck")
     with _stage("deploy"):
-        log = logs / "prefect-deploy.log"
-        kind = server.api.work_pool_type(POOL)
-        if kind is None:
-            _run(children, server, log, "work-pool", "create", POOL, f"--type={POOL_TYPE}")
-        elif kind != POOL_TYPE:
-            raise ConfigurationError(
-                f"PREFECT_API_URL: the work pool {POOL} there is of type {kind}, and eden up has "
-                "process workers alone; say `prefect deploy --all` and start workers of that type"
-            )
-        _run(children, server, log, "deploy", "--all")
-    with _stage("worker"):
-        name = f"eden-up-{socket.gethostname()}"
-        words = ["worker", "start", f"--pool={POOL}", f"--name={name}", f"--limit={limit}"]
-        if WORKER_PAGE in server.clients:
-            words.append("--with-healthcheck")
-        child = children.start(
+        _have_pool(children, server, log)
+        # Beside the deployment, which takes as long.
+        worker = children.start(
             "the worker",
             _prefect(*words),
             server.clients,
             logs / "prefect-worker.log",
             folder=machine.home,
         )
-        _wait(child, lambda: child.has_said("started!"), signals)
+        _run(children, server, log, "deploy", "--all")
+    with _stage("worker"):
+        _wait(worker, lambda: worker.has_said("started!"), signals)
     count = server.api.deployments(POOL)
     return Up(where, server, name, limit, count, machine.time_zone, logs)
+
+
+def _have_pool(children: Children, server: PrefectServer, log: Path) -> None:
+    kind = server.api.work_pool_type(POOL)
+    if kind is None:
+        _run(children, server, log, "work-pool", "create", POOL, f"--type={POOL_TYPE}")
+    elif kind != POOL_TYPE:
+        raise ConfigurationError(
+            f"PREFECT_API_URL: the work pool {POOL} there is of type {kind}, and eden up has "
+            "process workers alone; say `prefect deploy --all` and start workers of that type"
+        )
 
 
 def _prefect(*words: str) -> list[str]:
@@ -264,11 +269,10 @@ def _watch(children: Children, services: list[Service], signals: StopSignals) ->
 def _stop(children: Children, signals: StopSignals) -> None:
     # The terminal may be gone, which is no reason to leave anything behind.
     with suppress(OSError):
-        output.say(
-            "Stopping. Ctrl-C once more ends everything at once."
-            if signals.count
-            else "Something has ended by itself: stopping the rest."
-        )
+        if signals.count:
+            output.say("Stopping. Ctrl-C once more ends everything at once.")
+        elif children.are_there:
+            output.say("That did not go well: stopping what was started.")
     hung = children.stop()
     with suppress(OSError):
         for title in hung:

@@ -148,6 +148,11 @@ class Children:
         self._started.append(child)
         return child
 
+    @property
+    def are_there(self) -> bool:
+        """Whether any were started that have not been stopped."""
+        return bool(self._started)
+
     def wait_for(self, child: Child) -> int:
         """Wait for a child that ends by itself; return its exit code.
 
