@@ -21,7 +21,7 @@ import psutil
 import psycopg
 import pytest
 
-from eden.cli.up.children import MARK
+from eden.cli.up.children import MARK, end_marked
 from eden.embedded.keeper import lives, wait_until_stopped
 from eden.embedded.secrets import Secrets
 from eden.lock import LOCK_KEY
@@ -100,6 +100,7 @@ def system(home: Path, tmp_path: Path) -> Iterator[Running]:
     finally:
         process.kill()
         process.wait()
+        end_marked(str(home))
 
 
 def processes_of(home: Path) -> list[str]:
