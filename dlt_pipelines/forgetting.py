@@ -60,11 +60,15 @@ SELECT 'ops.acceptances', count(*) FROM ops.acceptances
     JOIN ops.study_exports USING (study_id) WHERE organization_id = %(id)s
 """
 
-# Dropping a partition fires no trigger. The marts lose the rows in the same transaction; the note
-# is for a model that somebody builds by hand just then, and that would write old rows after it.
+# Dropping a partition fires no trigger. The marts lose its rows in the same transaction; that its
+# studies are noted is for a model that somebody builds by hand just then, and that would write old
+# rows after it. A study that moved to another organization still names the machine that made it.
 _NOTE_STUDIES = """
 INSERT INTO ops.changed_studies (organization_id, study_id)
-SELECT organization_id, id FROM staging.pacs_studies WHERE organization_id = %(id)s
+SELECT organization_id, id FROM staging.pacs_studies
+WHERE organization_id = %(id)s OR modality_id IN (
+    SELECT id FROM staging.pacs_modalities WHERE organization_id = %(id)s
+)
 """
 
 

@@ -271,13 +271,28 @@ class _Validation:
         moves.apply(self._connection)
         for repair in repairs:
             for owner, ids in repair.moved.items():
-                # They are in their new place now; most of them moves has taken away already.
-                self._connection.execute(
-                    sql.SQL("DELETE FROM {} WHERE {} = %s AND id = ANY(%s)").format(
-                        sql.Identifier(staging.SCHEMA, repair.table.name), _own_owner(repair.table)
-                    ),
-                    (owner, list(ids)),
+                self._leave(repair.table, owner, ids)
+
+    def _leave(self, table: TableSpec, owner: UUID, ids: Collection[UUID]) -> None:
+        """Take rows away that are in another organization now; ``moves`` has taken most already.
+
+        One that is nowhere here has moved to an organization that is forgotten: for whoever has
+        exported it, that is a deletion.
+        """
+        self._connection.execute(
+            sql.SQL(
+                """
+                WITH gone AS (DELETE FROM {table} WHERE {owner} = %(owner)s AND id = ANY(%(ids)s)
+                    RETURNING id)
+                INSERT INTO ops.deletions (table_name, organization_id, id, run_id)
+                SELECT %(name)s, %(owner)s, id, %(run)s FROM gone
+                WHERE NOT EXISTS (
+                    SELECT FROM {table} AS there WHERE there.id = gone.id AND {owner} <> %(owner)s
                 )
+                """
+            ).format(table=sql.Identifier(staging.SCHEMA, table.name), owner=_own_owner(table)),
+            {"owner": owner, "ids": list(ids), "name": table.name, "run": self._id},
+        )
 
     def _delete(self, repair: _Repair) -> None:
         table, counts = repair.table, self._counts(repair)
