@@ -44,9 +44,9 @@ NOTES = (
     "The reports are made to be hard: half of the patients and many doctors have names that are "
     "words of radiology, and every report holds clinical sentences with the names of its own "
     "people.",
-    "The rules were written with the known reports. Each regression set was held out, run once, and "
-    "then mended for; what was seen at first sight stands in docs/report-scrubbing.md and says more "
-    "of other reports than these figures do. All hands have one author.",
+    "The rules were written with the known reports. Each regression set was held out, run once, "
+    "and then mended for; what was seen at first sight stands in docs/report-scrubbing.md and says "
+    "more of other reports than these figures do. All hands have one author.",
     "Everything is generated: these figures say nothing certain of a hospital's own reports.",
 )
 
