@@ -5,10 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SQL := .
+COMPOSE := docker compose
+BENCHES := bench-deidentification bench-replication bench-warehouse bench-export
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit bench-deidentification bench-replication bench-warehouse \
-	bench-export faults check format lock clean
+.PHONY: help install demo init up down logs bash compose test unit bench $(BENCHES) faults check \
+	format lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-24s %s\n", $$1, $$2}'
@@ -27,11 +29,38 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: install ## The whole system on this machine: embedded services, a generated hospital
 	@$(BIN)/eden demo
 
-test: install check ## Lint, types, and every test on real services
-	$(BIN)/python -m pytest
+init: compose ## Make .env (to be filled in), the image and the containers of compose.yaml; start them
+	@test -e .env || { (umask 077 && cp .env.example .env) \
+		&& echo "Made .env: fill it in, then say make init again"; exit 2; }
+	$(COMPOSE) build
+	$(COMPOSE) up --detach --wait
+
+up: compose ## Start the containers (without Docker: .venv/bin/eden up)
+	$(COMPOSE) up --detach --wait
+
+down: compose ## Stop the containers; the data stay
+	$(COMPOSE) down
+
+logs: compose ## What the worker says, as it says it (SERVICE=prefect: the server)
+	$(COMPOSE) logs --follow --tail 100 $(or $(SERVICE),worker)
+
+bash: compose ## A shell where the worker runs: eden, dbt and prefect are at hand
+	$(COMPOSE) exec worker bash
+
+compose:
+	@$(COMPOSE) version >/dev/null 2>&1 || { echo "This needs Docker with its compose plugin." \
+		"Without: make install, then .venv/bin/eden up"; exit 2; }
+
+test: install check ## Lint, types, and every test on real services (JOBS=2 at a time)
+	$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
 
 unit: install ## The tests that need no service
 	$(BIN)/python -m pytest tests/unit
+
+bench: install ## Every bench-*, one after the other, more than an hour (ARGS=--quick: 15 minutes)
+	@$(MAKE) --no-print-directory bench-deidentification ARGS=
+	@for each in $(filter-out bench-deidentification,$(BENCHES)); do \
+		$(MAKE) --no-print-directory $$each || exit 1; done
 
 bench-deidentification: install ## De-identification of files and reports: every answer, time, memory; 5 minutes
 	$(BIN)/python -m benchmarks.deidentification $(ARGS)
@@ -47,7 +76,7 @@ bench-export: install ## The export against s5cmd and its targets, about 15 minu
 	$(BIN)/python -m benchmarks.export $(ARGS)
 
 faults: install ## The fault tests for longer (ROUNDS=20)
-	EDEN_FAULT_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/faults tests/integration/test_work_pool.py -s
+	EDEN_FAULT_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/faults -s
 
 check: install ## Style, types, layers and SQL
 	$(BIN)/ruff check .

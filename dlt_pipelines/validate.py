@@ -23,8 +23,9 @@ from dlt_pipelines.source import CHECKSUM, NOBODY, from_clause, owner_of
 from dlt_pipelines.streams import Stream
 from dlt_pipelines.sync import Place, choose, despite_conflicts, open_run, shared_columns
 from dlt_pipelines.tables import TABLES, TableSpec
-from eden import progress
+from eden import logs, progress
 from eden.errors import SourceMismatch
+from eden.settings import Sync, load
 
 MASS_SHARE = 0.2
 MASS_ROWS = 10
@@ -133,6 +134,11 @@ class _Validation:
         self._failures: list[str] = []
 
     def run(self, names: Collection[str], tables: Sequence[TableSpec]) -> ValidationSummary:
+        """Compare and repair; the records of the log bear the id of the history's rows."""
+        with logs.about(run_id=self._id):
+            return self._run(names, tables)
+
+    def _run(self, names: Collection[str], tables: Sequence[TableSpec]) -> ValidationSummary:
         everyone = self._view.organizations()
         register(self._connection, everyone)
         gone = ledger.forgotten(self._connection)
@@ -144,6 +150,7 @@ class _Validation:
         for repair in repairs:
             self._delete(repair)
         self._record(repairs)
+        ledger.prune(self._connection, load(Sync).retention_days)
         return ValidationSummary(
             run_id=self._id,
             organizations=len(chosen),

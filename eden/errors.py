@@ -79,6 +79,18 @@ class UnknownOrganization(EdenError):
     code = "UNKNOWN_ORGANIZATION"
 
 
+class OrganizationForgotten(EdenError):
+    """The organization was forgotten: nothing of it is replicated until it is restored."""
+
+    code = "ORGANIZATION_FORGOTTEN"
+
+
+class NotForgotten(EdenError):
+    """Something of the organization is still there; the same command goes on from there."""
+
+    code = "NOT_FORGOTTEN"
+
+
 class StoreUnavailable(EdenError):
     """The bucket is missing, forbidden or unreachable; no study was claimed."""
 
@@ -86,6 +98,12 @@ class StoreUnavailable(EdenError):
 
 
 class ServiceFailed(EdenError):
-    """An embedded service did not start; its log is named."""
+    """A service of this machine did not start, or has ended by itself; its log is named."""
 
     code = "SERVICE_FAILED"
+
+
+class AlreadyRunning(EdenError):
+    """``eden up`` runs already on the same ``EDEN_HOME``; it is named, and was left alone."""
+
+    code = "ALREADY_RUNNING"

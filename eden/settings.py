@@ -7,6 +7,7 @@ environment wins over ``.env``, an empty variable is unset, and a missing or mal
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -130,10 +131,22 @@ class Machine(_Group):
     logging_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", validation_alias="LOGGING_LEVEL"
     )
+    logging_format: Literal["text", "json"] = Field(
+        default="text", validation_alias="LOGGING_FORMAT"
+    )
     # Older deployments spell it SENTRY_DNS.
     sentry_dsn: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("SENTRY_DSN", "SENTRY_DNS")
     )
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _is_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(
+            r"https?://[^\s/@]+@[^\s/@]+/(\S+/)?\d+", value.get_secret_value()
+        ):
+            raise ValueError("not of the form https://KEY@HOST/NUMBER")
+        return value
 
     @field_validator("home")
     @classmethod
@@ -155,6 +168,54 @@ class Machine(_Group):
 Settings = TypeVar("Settings", bound=_Group)
 
 
+class Prefect(_Group):
+    """The Prefect server that ``eden up`` runs or joins; the variables are Prefect's own."""
+
+    api_url: str | None = Field(default=None, validation_alias="PREFECT_API_URL")
+    api_key: SecretStr | None = Field(default=None, validation_alias="PREFECT_API_KEY")
+    # It carries a password.
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL"
+        ),
+    )
+    # Name and password of its pages and its API: what the server demands, and what clients send.
+    server_login: SecretStr | None = Field(
+        default=None, validation_alias="PREFECT_SERVER_API_AUTH_STRING"
+    )
+    client_login: SecretStr | None = Field(default=None, validation_alias="PREFECT_API_AUTH_STRING")
+    host: str = Field(default="127.0.0.1", validation_alias="PREFECT_SERVER_API_HOST")
+    port: int | None = Field(
+        default=None, ge=1, le=65535, validation_alias="PREFECT_SERVER_API_PORT"
+    )
+
+    @field_validator("api_url")
+    @classmethod
+    def _no_slash_at_the_end(cls, value: str | None) -> str | None:
+        return None if value is None else value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _on_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        # SQLite locks up under the load of workers.
+        if value and not value.get_secret_value().startswith("postgresql+asyncpg://"):
+            raise ValueError("not of the form postgresql+asyncpg://user:password@host:port/name")
+        return value
+
+    @field_validator("server_login", "client_login")
+    @classmethod
+    def _name_and_password(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not all(value.get_secret_value().partition(":")):
+            raise ValueError("not of the form name:password")
+        return value
+
+    @property
+    def login(self) -> SecretStr | None:
+        """The login, whichever of the two variables says it."""
+        return self.server_login or self.client_login
+
+
 def load(group: type[Settings]) -> Settings:
     """Read one group of settings.
 
@@ -166,6 +227,17 @@ def load(group: type[Settings]) -> Settings:
     except ValidationError as error:
         # The cause would carry the values.
         raise ConfigurationError(_explain(group, error)) from None
+
+
+def is_configured(group: type[_Group]) -> bool:
+    """Whether any variable is set of those that the group can't do without."""
+    required = sum(one.is_required() for one in group.model_fields.values())
+    try:
+        group()
+    except ValidationError as error:
+        missing = [one for one in error.errors(include_input=False) if one["type"] == "missing"]
+        return len(missing) < required
+    return True
 
 
 def _explain(group: type[_Group], error: ValidationError) -> str:

@@ -37,6 +37,8 @@ OURS = (
     "SYNC_",
     "SCHEDULE_",
     "SENTRY_",
+    "LOGGING_",
+    "RETENTION_",
     "EDEN_HOME",
 )
 

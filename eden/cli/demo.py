@@ -61,8 +61,8 @@ def run_demo(*, seed: int, small: bool, as_json: bool) -> bool:
         progress.report("Starting the services", 0, 1)
         with embedded_services(home, prefect=True) as services:
             progress.report("Starting the services", 1, 1)
-            with _environment(services.environment | PREFECT | {"DEIDENTIFICATION": "off"}):
-                _open_hospital(services, seed=seed, small=small)
+            with environment(services.environment | PREFECT | {"DEIDENTIFICATION": "basic"}):
+                open_hospital(services, seed=seed, small=small)
                 outcome = _run_flows()
                 with postgres.connect(load(DestinationDatabase), application_name="demo") as reader:
                     found = figures(reader)
@@ -88,7 +88,12 @@ def run_demo(*, seed: int, small: bool, as_json: bool) -> bool:
     return outcome.success
 
 
-def _open_hospital(services: EmbeddedServices, *, seed: int, small: bool) -> None:
+def open_hospital(services: EmbeddedServices, *, seed: int, small: bool) -> None:
+    """Have the generated hospital in the embedded source, and its files in the archive.
+
+    Raises:
+        UsageError: another one is there.
+    """
     _remember_hospital(services.home, {"seed": seed, "small": small})
     group = hospital.generate(seed, archive=services.archive, small=small)
     radiograph.write_archive(
@@ -135,7 +140,8 @@ def _run_flows() -> Outcome:
 
 
 @contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Have these variables set for as long as the context lasts."""
     before = dict(os.environ)
     os.environ.update(values)
     try:
@@ -172,27 +178,19 @@ def _closing(outcome: Outcome, found: Figures, bucket: Path, *, seconds: float, 
         done = "Some studies were held back; the log says which and why."
     lines = [
         f"{done} ({seconds:.0f} s)",
-        f"{found.objects:,} objects, {found.bytes / 1e6:,.0f} MB: {_short(bucket)}",
-        f"The full log: {_short(log)}",
+        f"{found.objects:,} objects, {found.bytes / 1e6:,.0f} MB: {output.short(bucket)}",
+        f"The full log: {output.short(log)}",
     ]
     if found.example_key is not None:
-        eden = _short(Path(sys.executable).parent / "eden")
+        eden = output.short(Path(sys.executable).parent / "eden")
         study = found.example_key.split("/")[1]
         lines += [
             "",
             "What to type next:",
-            f"  less {_short(bucket / found.example_key)}",
+            f"  less {output.short(bucket / found.example_key)}",
             f"  {eden} embedded eden process-study {study} --json",
             f"  {eden} embedded eden explain {study}",
             f"  {eden} embedded eden docs",
             f"  {eden} demo    finds nothing to do",
         ]
     return "\n".join(lines)
-
-
-def _short(path: Path) -> str:
-    """The path as seen from here, if that is shorter."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

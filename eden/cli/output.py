@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,12 +19,17 @@ from rich.table import Table
 from eden import progress
 
 STAGES = {
+    "services": "Starting the services",
+    "prefect": "Starting Prefect's server",
+    "deploy": "Deploying the flows",
+    "worker": "Starting a worker",
     "archive": "Taking radiographs",
     "load": "Loading tables",
     "validate": "Comparing tables",
     "build": "Building the marts",
     "withdraw": "Withdrawing studies",
     "export": "Exporting studies",
+    "forget": "Emptying the bucket",
 }
 
 
@@ -60,6 +66,14 @@ def table(title: str, *columns: str) -> Table:
     for column in columns:
         made.add_column(column, justify="right" if column in NUMBERS else "left", overflow="fold")
     return made
+
+
+def short(path: Path) -> str:
+    """The path as seen from here, if that is shorter."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 @contextmanager

@@ -58,6 +58,11 @@ def lease(service: Service) -> Iterator[Endpoint]:
         yield endpoint
 
 
+def is_kept(service: Service) -> bool:
+    """Whether the service runs; false too where it died under those who need it."""
+    return _current(service) is not None
+
+
 def wait_until_stopped(home: Path, timeout_seconds: float = 30) -> None:
     """Wait until no service of ``home`` runs any more. Only for a caller that holds no lease."""
     deadline = time.monotonic() + timeout_seconds

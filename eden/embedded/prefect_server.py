@@ -16,9 +16,46 @@ from eden.embedded.ports import LOOPBACK, free_port
 from eden.embedded.postgres import PostgresService
 from eden.embedded.secrets import Secrets
 from eden.errors import ServiceFailed
+from eden.settings import Sync, load
 
 ATTEMPTS = 3
 READY_TIMEOUT_SECONDS = 90
+EVENTS_DAYS = 7
+
+
+def database_url(home: Path, postgres_port: str) -> str:
+    """The database of Prefect's server in the embedded PostgreSQL; the address holds a password."""
+    password = Secrets.of(home).postgres_password.get_secret_value()
+    return (
+        f"postgresql+asyncpg://{PostgresService.USER}:{password}"
+        f"@{LOOPBACK}:{postgres_port}/{PrefectService.DATABASE}"
+    )
+
+
+def server_settings(
+    home: Path, *, database_url: str, api_url: str, retention_days: int
+) -> dict[str, str]:
+    """What every server that this project starts is told.
+
+    Runs, their logs and artifacts go ``retention_days`` after their end; events go after Prefect's
+    week, or sooner where ``retention_days`` is less.
+    """
+    return {
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database_url,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # Remembers over a restart who holds a deployment's only slot: if the holder died
+        # together with the server, the slot would never be free again.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+            "prefect.server.concurrency.lease_storage.filesystem"
+        ),
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"P{retention_days}D",
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{min(retention_days, EVENTS_DAYS)}D",
+        "PREFECT_SERVER_UI_API_URL": api_url,
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "DO_NOT_TRACK": "1",
+    }
 
 
 class PrefectService:
@@ -58,23 +95,12 @@ class PrefectService:
         self._needs.close()
 
     def _launch(self, port: int, postgres_port: str) -> subprocess.Popen[bytes]:
-        password = Secrets.of(self.home).postgres_password.get_secret_value()
-        url = (
-            f"postgresql+asyncpg://{PostgresService.USER}:{password}"
-            f"@{LOOPBACK}:{postgres_port}/{self.DATABASE}"
+        settings = server_settings(
+            self.home,
+            database_url=database_url(self.home, postgres_port),
+            api_url=f"http://{LOOPBACK}:{port}/api",
+            retention_days=load(Sync).retention_days,
         )
-        settings = {
-            "PREFECT_HOME": str(self.home / "prefect"),
-            "PREFECT_API_DATABASE_CONNECTION_URL": url,
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            # Remembers over a restart who holds a deployment's only slot: if the holder died
-            # together with the server, the slot would never be free again.
-            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
-                "prefect.server.concurrency.lease_storage.filesystem"
-            ),
-            "PREFECT_UI_API_URL": f"http://{LOOPBACK}:{port}/api",
-            "DO_NOT_TRACK": "1",
-        }
         # What the caller's environment says of Prefect is about clients of another server.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         command = [sys.executable, "-m", "prefect", "server", "start"]

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -24,30 +23,19 @@ import dicom_export
 from dicom_export.handing_out import PATIENCE
 from eden.demo.hospital import Hospital
 from eden.errors import ConfigurationError
-from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from flows.pool import OUTSTANDING, PoolUnavailable, work_pool
 from tests.conftest import Services
 from tests.support import oracle
-from tests.support.counting_s3 import counting_s3
+from tests.support.counting_s3 import CountingS3, counting_s3
+from tests.support.prefect_server import DEPLOYMENTS, UUID, Server, wait_for
 from tests.support.warehouse import differing_tables
 
 POOL = "eden"
 ZONE = "America/Bogota"
-WAIT_SECONDS = 240
-UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-
-DEPLOYMENTS = {
-    "etl/every-10-minutes": "*/10 * * * *",
-    "validation/daily": "0 7 * * *",
-    "sync-organizations/daily": "0 6 * * *",
-    "discover-chest-dicom-studies/daily": "0 2 * * *",
-    "sync-data-from-by-organization/manual": None,
-    "sync-pending-data-by-organization/manual": None,
-    "process-study-to-s3/manual": None,
-    "process-study-batch-to-s3/manual": None,
-}
-
+PUTS_BEFORE_DEATH = 36
+"""More than the six studies that two workers send at once need; fewer than those and a batch."""
+NO_LIMIT = 1_000_000
 
 PACED = """
 import json, time
@@ -87,74 +75,6 @@ print(json.dumps(said))
 
 
 @dataclass(frozen=True)
-class Server:
-    """Prefect's server, through its API and its command line."""
-
-    url: str
-    home: Path
-
-    def environment(self, **more: str) -> dict[str, str]:
-        prefect = {
-            "PREFECT_API_URL": self.url,
-            "PREFECT_HOME": str(self.home),
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "1",
-            "DO_NOT_TRACK": "1",
-        }
-        return os.environ | prefect | more
-
-    def call(self, path: str, document: Any = None, method: str = "POST") -> Any:
-        request = urllib.request.Request(
-            f"{self.url}{path}",
-            data=json.dumps(document or {}).encode(),
-            headers={"Content-Type": "application/json"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.loads(answer.read() or "null")
-
-    def prefect(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "prefect", *words],
-            env=self.environment(**more),
-            cwd=PROJECT_ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def deployments(self) -> dict[str, dict[str, Any]]:
-        flows = {flow["id"]: flow["name"] for flow in self.call("/flows/filter")}
-        found = self.call("/deployments/filter")
-        return {f"{flows[one['flow_id']]}/{one['name']}": one for one in found}
-
-    def start(self, deployment: str, **parameters: Any) -> str:
-        """Have a deployment run now; return the run's id."""
-        words = [f"--param={name}={value}" for name, value in parameters.items()]
-        done = self.prefect("deployment", "run", deployment, *words)
-        assert done.returncode == 0, done.stderr
-        found = re.search(rf"UUID: ({UUID})", done.stdout)
-        assert found, done.stdout
-        return found[1]
-
-    def end_of(self, run: str) -> dict[str, Any]:
-        def ended() -> Any:
-            found = self.call(f"/flow_runs/{run}", method="GET")
-            ends = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-            return found if found["state_type"] in ends else None
-
-        return wait_for(ended)
-
-    def runs_of(self, flow: str) -> list[dict[str, Any]]:
-        return self.call("/flow_runs/filter", {"flows": {"name": {"any_": [flow]}}})
-
-    def artifacts_of(self, run: str) -> dict[str, Any]:
-        wanted = {"artifacts": {"flow_run_id": {"any_": [run]}}}
-        return {one["key"]: one["data"] for one in self.call("/artifacts/filter", wanted)}
-
-
-@dataclass(frozen=True)
 class Worker:
     """``prefect worker start``, with the processes of the flows that it runs."""
 
@@ -175,15 +95,6 @@ class Worker:
             except ProcessLookupError:
                 continue
         self.process.wait()
-
-
-def wait_for(found: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := found():
-            return answer
-        time.sleep(0.1)
-    raise AssertionError(f"nothing came of it in {seconds} s")
 
 
 @pytest.fixture(scope="module")
@@ -295,10 +206,6 @@ def test_a_global_limit_paces_the_studies(server: Server) -> None:
     assert said["pace"] > 1.5
 
 
-@pytest.mark.skipif(
-    "EDEN_FAULT_ROUNDS" not in os.environ,
-    reason="waits for a worker to be caught in the middle, minutes on a busy machine: make faults",
-)
 @pytest.mark.timeout(900)
 def test_workers_run_the_deployments_and_share_a_discovery(
     services: Services,
@@ -323,8 +230,10 @@ def test_workers_run_the_deployments_and_share_a_discovery(
         doomed = start_worker("doomed", limit=1, **settings)
         # Other modules have used this server.
         earlier = {run["id"] for run in server.runs_of("process-study-batch-to-s3")}
+        store.hold()
         discovery = server.start("discover-chest-dicom-studies/daily")
-        in_hand = kill_at_work(services, doomed)
+        in_hand = kill_at_work(services, doomed, store)
+        store.let(NO_LIMIT)
         ended = server.end_of(discovery)
         assert ended["state_type"] == "COMPLETED", steady.log.read_text()
 
@@ -352,23 +261,29 @@ def check_replication(server: Server, hospital: Hospital) -> None:
     assert (ended["state_type"], ended["name"]) == ("COMPLETED", f"sync {slug}")
 
 
-def kill_at_work(services: Services, worker: Worker) -> set[str]:
+def kill_at_work(services: Services, worker: Worker, store: CountingS3) -> set[str]:
     """Kill a worker and its flows amid a batch; give the studies that it had in its hands."""
 
-    def at_work() -> set[str]:
-        pids = worker.pids()
+    def has_a_batch() -> bool:
         with services.warehouse() as warehouse:
             rows = warehouse.execute(
-                "SELECT study_id::text, split_part(lease_owner, ':', 2)::int "
+                "SELECT DISTINCT split_part(lease_owner, ':', 2)::int "
                 "FROM ops.study_exports WHERE status = 'exporting'"
             ).fetchall()
-            done = warehouse.execute(
-                "SELECT count(*) FROM ops.study_exports WHERE status = 'exported'"
-            ).fetchone()
-        mine = {study_id for study_id, pid in rows if pid in pids}
-        return mine if done and done[0] and len(mine) < 10 else set()
+        return any(pid in worker.pids() for (pid,) in rows)
 
-    wait_for(at_work)
+    def has_more_to_do() -> bool:
+        with services.warehouse() as warehouse:
+            return bool(
+                warehouse.execute(
+                    "SELECT 1 FROM ops.study_exports WHERE status = 'exported' LIMIT 1"
+                ).fetchone()
+            )
+
+    wait_for(has_a_batch)
+    # Enough that a study is done whoever gets them, too few for a batch.
+    store.let(PUTS_BEFORE_DEATH)
+    wait_for(has_more_to_do)
     pids = worker.pids()
     worker.end(signal.SIGKILL)
     # As it would be for as long as the leases last: somebody seems to be at work.

@@ -1,4 +1,4 @@
-"""A proxy in front of an S3 server that counts what is sent, and takes its time."""
+"""A proxy in front of an S3 server that counts what is sent, takes its time, and can stop."""
 
 from __future__ import annotations
 
@@ -24,6 +24,20 @@ class CountingS3(http.server.ThreadingHTTPServer):
         self.puts: Counter[str] = Counter()
         """By key, the bucket's name left out."""
         self.lock = threading.Lock()
+        self._door: threading.Semaphore | None = None
+
+    def hold(self) -> None:
+        """Let every PUT wait from now on."""
+        self._door = threading.Semaphore(0)
+
+    def let(self, puts: int) -> None:
+        """Let so many of those that wait, or will, go on."""
+        assert self._door
+        self._door.release(puts)
+
+    def wait_for_turn(self) -> None:
+        if self._door:
+            self._door.acquire()
 
     def handle_error(self, *_: object) -> None:
         """A client that was killed hangs up amid a request."""
@@ -38,11 +52,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _forward(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # A client that was killed amid its request: the server would wait for the rest.
+            self.close_connection = True
+            return
         if self.command == "PUT":
             with self.server.lock:
                 self.server.puts[unquote(self.path).split("/", 2)[2]] += 1
             time.sleep(self.server.seconds_per_put)
+            self.server.wait_for_turn()
         connection = http.client.HTTPConnection(self.server.upstream)
         # Whole bodies only: what the client asked to be told first, it has been told.
         headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
