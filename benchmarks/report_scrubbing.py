@@ -1,8 +1,8 @@
 """Report scrubbing against its targets: ``python -m benchmarks.report_scrubbing``.
 
 Scrubs generated reports in three languages and compares with their answer keys: those that the
-rules were written with, those that they were mended with, and those that were kept apart. Exits 0
-whether or not the targets are met.
+rules were written with, and those that were held out once and that the rules were mended with.
+Exits 0 whether or not the targets are met.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ REPORTS: dict[Hand, int] = {
     "regression 1": 600,
     "regression 2": 600,
     "regression 3": 600,
-    "held out": 2_400,
+    "regression 4": 2_400,
 }
 QUICK = 10
 """The part of the reports that a quick run takes."""
-WHOLE: tuple[Hand, ...] = ("known", "held out")
+WHOLE: tuple[Hand, ...] = ("known", "regression 4")
 """Shown with every type; the others with those that have a target."""
 TIMED = 400
 LONG_REPORT = 1_000_000
@@ -44,9 +44,9 @@ NOTES = (
     "The reports are made to be hard: half of the patients and many doctors have names that are "
     "words of radiology, and every report holds clinical sentences with the names of its own "
     "people.",
-    "The rules were written with the known reports and mended with the regression sets, each of "
-    "which was held out until it was run. The held out reports were written after the rules and "
-    "looked at by nobody. All hands have one author, so real reports will differ more.",
+    "The rules were written with the known reports. Each regression set was held out, run once, "
+    "and then mended for; what was seen at first sight stands in docs/report-scrubbing.md and says "
+    "more of other reports than these figures do. All hands have one author.",
     "Everything is generated: these figures say nothing certain of a hospital's own reports.",
 )
 

@@ -10,7 +10,12 @@ from types import ModuleType
 from benchmarks.report_corpus.cast import Cast, Language, Name, make_cast, without_accents
 from benchmarks.report_corpus.marks import Entity, Gold, mark, unmark
 from benchmarks.report_corpus.noise import LETTERS, NOISES, Noise
-from benchmarks.report_corpus.phrases import held_out, regression_1, regression_2, regression_3
+from benchmarks.report_corpus.phrases import (
+    regression_1,
+    regression_2,
+    regression_3,
+    regression_4,
+)
 from benchmarks.report_corpus.phrases.english import ENGLISH
 from benchmarks.report_corpus.phrases.model import Phrases
 from benchmarks.report_corpus.phrases.portuguese import PORTUGUESE
@@ -27,7 +32,7 @@ _PHRASES: dict[Hand, dict[Language, Phrases]] = {
     "regression 1": _of(regression_1),
     "regression 2": _of(regression_2),
     "regression 3": _of(regression_3),
-    "held out": _of(held_out),
+    "regression 4": _of(regression_4),
 }
 _LANGUAGES: tuple[Language, ...] = ("es", "es", "pt", "es", "pt", "en", "es", "pt", "en")
 

@@ -13,9 +13,9 @@ from faker import Faker
 from benchmarks.report_corpus.cast import Cast, Language, Name, Numbers, seeded
 from benchmarks.report_corpus.marks import Gold, mark
 
-Hand = Literal["known", "regression 1", "regression 2", "regression 3", "held out"]
-"""Whose forms: the rules were written with the first and mended with the next three; the last is
-kept apart."""
+Hand = Literal["known", "regression 1", "regression 2", "regression 3", "regression 4"]
+"""Whose forms: the rules were written with the first; each of the others was held out until it had
+been run once, and the rules were mended after it."""
 
 _MONTHS: dict[Language, tuple[str, ...]] = {
     "es": (
@@ -96,7 +96,7 @@ _DATES: dict[Hand, dict[Language, tuple[str, ...]]] = {
         "en": ("M/D/Y", "D/M/Y", "d N Y", "m/d/y", "w D/M/Y", "N d Y", "D U Y", "Y-M-D", "n d Y",
                "N dth Y"),
     },
-    "held out": {
+    "regression 4": {
         "es": ("D/M/Y", "d/m/Y", "D-M-y", "d de N de Y", "w, d de N de Y", "D.M.y", "Y/M/D",
                "D n Y", "N d, Y", "D/n/y"),
         "pt": ("D/M/Y", "d/m/Y", "D-M-y", "d de N de Y", "w d de N", "D.M.y", "Y/M/D", "D n Y",
@@ -126,7 +126,7 @@ _MONTHS_OF_YEARS: dict[Hand, dict[Language, tuple[str, ...]]] = {
         "pt": ("N Y", "M/Y", "N de Y", "n Y"),
         "en": ("N Y", "M/Y", "n Y", "n. Y"),
     },
-    "held out": {
+    "regression 4": {
         "es": ("N de Y", "M-Y", "N/Y", "n 'y"),
         "pt": ("N de Y", "M-Y", "N/Y", "n/Y"),
         "en": ("N, Y", "M-Y", "N/Y", "n/y"),
@@ -153,7 +153,7 @@ _DAYS_OF_MONTHS: dict[Hand, dict[Language, tuple[str, ...]]] = {
         "pt": ("d de N", "D/M", "w d de N"),
         "en": ("N d", "d N", "w N d"),
     },
-    "held out": {
+    "regression 4": {
         "es": ("d de N", "w d/m", "d-n"),
         "pt": ("d de N", "w, d/m", "d/n"),
         "en": ("w n d", "m/d", "dth N"),
@@ -197,7 +197,7 @@ _PHONES: dict[Hand, dict[Language, tuple[str, ...]]] = {
         "en": ("(999)999-9999", "999 9999", "+15559999999", "01223 999 999", "0121-999-9999",
                "+61 4 9999 9999", "029 2099 9999", "555-9999 x 999"),
     },
-    "held out": {
+    "regression 4": {
         "es": ("4999 9999", "0999 999 999", "(+51) 999 999 999", "011 4999-9999", "2 2999 9999",
                "+56 9 99999999", "(55)59999999", "999.99.99.99", "1599999999", "099999999",
                "+54 351 499-9999", "9999999 interno 99"),
@@ -232,7 +232,7 @@ _DOCUMENTS: dict[Hand, dict[Language, tuple[str, ...]]] = {
         "pt": ("999.999.999-99", "9.999.999", "999999999999999", "99.999.999-9 SSP"),
         "en": ("999-99-9999", "A9999-99999-99999", "9999999", "99-9999999"),
     },
-    "held out": {
+    "regression 4": {
         "es": ("99.999.999-9", "9.999.999-9", "99999999", "9999999999", "V99999999",
                "99 999 999 A"),
         "pt": ("999.999.999-99", "99999999999", "999999999", "99.999.999"),
@@ -244,21 +244,21 @@ _RECORDS: dict[Hand, tuple[str, ...]] = {
     "regression 1": ("99-99-99", "A 999.999", "EXP-99999/19", "0009999-9", "9999999", "99999"),
     "regression 2": ("999.999", "99/9999", "H-999999", "999999-9", "A99999999", "999 999"),
     "regression 3": ("99999", "9.999.999", "9999-99", "P9999999", "9999999999"),
-    "held out": ("999999", "99.99.99", "HC99999", "9999999/9", "99-9999"),
+    "regression 4": ("999999", "99.99.99", "HC99999", "9999999/9", "99-9999"),
 }
 _ACCESSIONS: dict[Hand, tuple[str, ...]] = {
     "known": ("RX19-9999999", "ACC9999999", "20189999-9999", "9999999", "CR99999"),
     "regression 1": ("E-2019-999999", "CR.19.99999", "99/99999", "A99X9999", "9999999"),
     "regression 2": ("9999999999", "DX-99-99999", "99999/99", "RAD9999999", "999-9999-99"),
     "regression 3": ("99.999.999", "CR-2019-99999", "9999999", "99999999-1", "R9999/19"),
-    "held out": ("A-9999999", "9999.9999", "20199999999", "RX-99999"),
+    "regression 4": ("A-9999999", "9999.9999", "20199999999", "RX-99999"),
 }
 _ORDERS: dict[Hand, tuple[str, ...]] = {
     "known": ("999999", "9999999", "ORD-99999", "99999999", "A999999"),
     "regression 1": ("P-99.999", "9999/2019", "99999-A", "9999999"),
     "regression 2": ("99-99999", "S/999999", "9999.999", "OS 999999", "9999999"),
     "regression 3": ("9999999", "19-999999", "A9-99999", "99999"),
-    "held out": ("999999", "99.999", "A-99999/19", "9999-9999"),
+    "regression 4": ("999999", "99.999", "A-99999/19", "9999-9999"),
 }
 _INSURANCES: dict[Hand, tuple[str, ...]] = {
     "known": ("9999999999", "99999999", "AB999999A", "150-999999-00"),
@@ -271,7 +271,7 @@ _INSURANCES: dict[Hand, tuple[str, ...]] = {
         "999999999",
     ),
     "regression 3": ("999.999.999", "9999999-9", "OSDE 99999999", "99999999999"),
-    "held out": ("9999999", "99 9999999 9", "AA-9999999", "999999999999"),
+    "regression 4": ("9999999", "99 9999999 9", "AA-9999999", "999999999999"),
 }
 _LICENCES: dict[Hand, dict[Language, tuple[tuple[str, str, str], ...]]] = {
     "known": {
@@ -302,7 +302,7 @@ _LICENCES: dict[Hand, dict[Language, tuple[tuple[str, str, str], ...]]] = {
         "pt": (("CRM-PR ", "99.999", ""), ("CRM nº ", "9999", ""), ("CRM/MG: ", "99999", "")),
         "en": (("Lic. ", "G99999", ""), ("GMC: ", "9999999", ""), ("NPI ", "9999999999", "")),
     },
-    "held out": {
+    "regression 4": {
         "es": (("Matrícula Nº ", "9999", ""), ("Reg. MSP ", "99999", ""), ("R.M. ", "99999/99", ""),
                ("Colegiatura ", "99999", ""), ("M.N.: ", "99999", "")),
         "pt": (("CRM ", "9999", "/BA"), ("CRM-BA nº ", "99999", ""), ("Cremeb ", "99999", "")),

@@ -91,7 +91,10 @@ class CueFinder:
                 continue
             kind = label_kind(tuple(word.text for word in self._words[first : index + 1]))
             if kind:
-                return kind, length == 1 and self._words[index].text in rules.WEAK_LABELS
+                word = self._words[index].text
+                # 'Lado:' may be 'Laudo:', and 'Inforem:' 'Informe:'.
+                is_guessed = kind is not Kind.PATIENT and (word,) not in rules.LABELS
+                return kind, length == 1 and (word in rules.WEAK_LABELS or is_guessed)
         return None
 
     def _behind_deeds(self) -> Iterator[Run]:
@@ -126,8 +129,10 @@ class CueFinder:
 
     def _past_adjective(self, index: int) -> int | None:
         behind = self._reader.behind(index, BEHIND_WORD)
-        if behind is not None and self._words[behind].text in rules.LABEL_ADJECTIVES:
-            return self._reader.behind(behind, BEHIND_WORD)
+        for _ in range(rules.MOST_PARTICLES):
+            if behind is None or self._words[behind].text not in rules.LABEL_ADJECTIVES:
+                break
+            behind = self._reader.behind(behind, BEHIND_WORD)
         return behind
 
     def _past_as(self, index: int) -> int | None:

@@ -19,6 +19,7 @@ from dicom_export.scrub.reading import MOST_WORDS, Reader, Run
 
 _NUMBER_FOLLOWS = re.compile(r"[ :=]{1,2}\d")
 _AGE_FOLLOWS = re.compile(r", ?(?:de )?\d{1,3}[ -]?(?:anos?|years?|yrs?|yo|y/o|meses|months)\b")
+_DONE_TO_FOLLOWS = re.compile(r" se l[aeo] [a-z]")
 _SHORTEST_CERTAIN = 3
 
 
@@ -115,8 +116,13 @@ class KnownFinder:
 
     def _is_acting(self, index: int) -> bool:
         """Tell whether what is said of people only follows: 'Costa refiere', 'Costa, 34 años'."""
-        if _AGE_FOLLOWS.match(self._page.text, self._words[index].end):
+        end = self._words[index].end
+        if _AGE_FOLLOWS.match(self._page.text, end) or _DONE_TO_FOLLOWS.match(self._page.text, end):
             return True
+        before = self._words[index - 1] if index else None
+        if before and before.opens and before.text in {"a", "em", "en", "in", "to"}:
+            # 'Em Costa foi colocado um dreno'.
+            return self._reader.next_text(index) in {"foi", "fue", "was"}
         is_next = self._page.gap_after(index) in {" ", "\n"}
         return is_next and self._reader.next_text(index) in rules.PERSON_VERBS
 
@@ -140,6 +146,8 @@ class KnownFinder:
             and self._reader.is_initial(index - count - 1)
             and self._page.gap(index - count) in {". ", ".", " "}
             and not self._page.gap(index - count - 1).endswith(("/", "\N{DEGREE SIGN}"))
+            # '38.5 C. Miller score'.
+            and not self._page.gap(index - count - 1).rstrip(" ")[-1:].isdigit()
             and self._people.with_initial(owners, self._words[index - count - 1].text)
         ):
             count += 1

@@ -91,28 +91,29 @@ obtidas october octubre oftalmologia old oncologia oncologist oncologista oncolo
 ordem orden order ordering orders origem origen origin orthopedics ortopedia ortopedista
 otorrinolaringologia outubro pac paciente pacientes padre pai pais pasaporte passport patient
 patients payer pcte pediatria pediatrica pediatrico pediatrics pedido pedidos performed person
-persona pessoa peticion peticionario phd phone physician physicians piso plan plano pneumologia
-pneumologista policlinica policlinico policy poliza postal posto preceptor preliminar
-preliminary prepared prestador prevision prezada prezado procedencia profesional professional
-profissional pronto prontuario provincia prueba psiquiatria pt pte puesto pulmonologist
-pulmonology quarta quinta radiodiagnostico radiologa radiologist radiologista radiologists
-radiologo radiologos ramal read reading realizada realizadas realizado realizados realizo recien
-record records ref referida referido referral referred referring reg regards registro reingreso
-report reporte reported reports request requested requesting requests requisicao requisitante
-requisition residence residencia resident residente resides responsable responsavel responsible
-result resultado resultados results reumatologia reviewed reviewing revisada revisado rfc rg
-road room rotina routine rqe rua run rut rutina sabado sala saluda saludo saludos sanatorio sat
-saturday sector sede segunda seguro seguros semana semanas senhor senhora senor senora september
-septiembre service services servicio servico setembro setiembre sex sexo sexta signature signed
-sincerely sir sister site sitio sobrenome social socorro solicita solicitacao solicitada
-solicitado solicitante solicitud son specialist specialty spouse sr sra srta ssn staff standard
-state street studies study sucursal sun sunday supervisor surgery surname switchboard taken tech
-technician technologist tecnica tecnico tecnologa tecnologo tecnologos tel telefone telefono
-telephone terca test tests thank thanks thu thursday time titular together tomada tomado
-transcribed transcripto transcrita transcrito tratante traumatologia tue tuesday turno typed uci
-unidad unidade unit unknown urgencia urgencias url urologia urologista urology usuaria usuario
-utente validada validado validated varon verificado verified viernes view views visado vista
-vistas visto voucher ward web wed wednesday week weeks wife woman women www year years zip
+persona pessoa peticion peticionario phd phone phones physician physicians piso plan plano
+pneumologia pneumologista policlinica policlinico policy poliza postal posto preceptor
+preliminar preliminary prepared prestador prevision prezada prezado procedencia profesional
+professional profissional pronto prontuario provincia prueba psiquiatria pt pte puesto
+pulmonologist pulmonology quarta quinta radiodiagnostico radiologa radiologist radiologista
+radiologists radiologo radiologos ramal read reading realizada realizadas realizado realizados
+realizo recien record records ref referida referido referral referred referring reg regards
+registro reingreso report reporte reported reports request requested requesting requests
+requisicao requisitante requisition residence residencia resident residente resides responsable
+responsavel responsible result resultado resultados results reumatologia reviewed reviewing
+revisada revisado rfc rg road room rotina routine rqe rua run rut rutina sabado sala saluda
+saludo saludos sanatorio sat saturday sector sede segunda seguro seguros semana semanas senhor
+senhora senor senora september septiembre service services servicio servico setembro setiembre
+sex sexo sexta signature signed sincerely sir sister site sitio sobrenome social socorro
+solicita solicitacao solicitada solicitado solicitante solicitud son specialist specialty spouse
+sr sra srta ssn staff standard state street studies study sucursal sun sunday supervisor surgery
+surname switchboard taken tech technician technologist tecnica tecnico tecnologa tecnologo
+tecnologos tel telefone telefones telefono telefonos telephone terca test tests thank thanks thu
+thursday time titular together tomada tomado transcribed transcripto transcrita transcrito
+tratante traumatologia tue tuesday turno typed uci unidad unidade unit unknown urgencia
+urgencias url urologia urologista urology usuaria usuario utente validada validado validated
+varon verificado verified viernes view views visado vista vistas visto voucher ward web wed
+wednesday week weeks wife woman women www year years zip
 """
 
 _ANATOMY = """
@@ -171,54 +172,55 @@ acute aguda agudas agudo agudos alambre alambres alargamento alongada alta altas
 alteracion alteraciones alteracoes alterations alto altos amarillo amplia amplio amplitud amplo
 anatomica anatomico ancho anormal anormalidad anterior anteriores antigo antigua antiguo
 apagamento aplanamiento aplastamiento appearance artefacto artefactos artefato artifact artrose
-artrosis asimetrico aspecto aspectos atelectasia atelectasias atelectasis ateromatosa
-ateromatosis atrapamiento aumentada aumentado aumentados aumento azul bad baja bajas bajo bajos
-bilaterais bilateral bilaterales bilobulado black blanca blanco blancos blue blunt blunted
-blunting boa bom borrado borramiento branca branco bronconeumonia bronquiectasico brown buena
-bueno bulas bulla bullae bullas bullosa bulloso bullous calcificacion calcificaciones
-calcificada calcificado calcificados calcification calcified calcio calcium calculi calculo
-caliber calibre callo callos callus calo calos calvo cambio cambios cancer canula cardiomegalia
-cardiomegaly case cateter cateteres catheter cavidad cavidade cavitacion cavitada cavitation
-cavity cefalizacao centrada centrado central centrilobular centrolobular centrolobulillar
-cephalization change changed changes chronic cicatrices cicatricial cicatriz cifose cifosis
-cisto clara claro claros clavo clear clip clipes clips cloud colapsada colapsado colapso colecao
-coleccion collapse collapsed collection compara comparacao comparacion comparada comparado
-comparar compare compared comparison completa complete completo compression condensacion
-condensaciones congestao congestion congestivo congruente conservada conservadas conservado
-conservados consolidacao consolidacion consolidation control controlar controle copo copos
-cordon coroa corona coronaria coronario coronary corpo corte cortes corto crack crema cronica
-cronicas cronico cronicos cross cruz cuerpo cuesta cyst degenerativa degenerativas degenerative
-degenerativo degenerativos delgada delgado densidad densidade density derecha derechas derecho
-derechos derrame derrames deslustrado despejado despejados desplazada desplazado desviacion
-desviada desviado desvio deviated deviation device devices diffuse difusa difusas difuso difusos
-dilatada dilatado dilatados dilated direita direito direitos discreta discreto dislocation
-disminucion disminuido displaced dispositivo dispositivos distal drain drenaje dreno dry dust
-ectasia ectasica ectasico edema effusion effusions electrodo electrodos eletrodos elevacao
-elevacion elevada elevado elevated elevation elongada empeoramiento emphysema endotraqueal
-enfisema english engrosada engrosadas engrosamiento enlarged ensanchada ensanchado
-ensanchamiento escoliose escoliosis esguince espessamento espiculada espiculado espiculas espina
-espondilose espondilosis esquerda esquerdo estable estavel estranho estrella estrias eva
-eventracao eventracion evolucao evolucion evolutivo excavada excavado externa externo extrano
-extremidade extremo failure faint fibrocicatriciais fibrocicatricial fibrocicatrizal
-fibrocicatrizales fibrosa fibrosas fibrosis fibroso fibrosos fibrotic field fina finas finding
-findings fino fissura fisura flattening flocos flow flujo fluxo focais focal focales folha
-follow followup foreign forma forte fosco fractura fracturas fracture fractures franca franco
-frank fratura fraturas free frontal fuente fuentes fuerte glass good gordo gran grande grandes
-grant granuloma granulomas granulomatous grave green gris ground grueso habitual habituales hall
-hallazgo hallazgos hazy hemoglobina hernia hernias heterogeneo high hiperinsuflacao
-hiperinsuflacion homogenea homogeneo hope humedo hyperinflation igual iguales image imagem
-imagen imaging improved improvement improving increase increased inferior inferiores infiltrado
-infiltrados infiltrate infiltrates insuficiencia interna interno irregular izquierda izquierdas
-izquierdo izquierdos janela janelas jovem joven laminar laminares larga large largo laterais
-lateral laterales lead leads leal left leite lesao lesion lesiones lesions lesoes leve level
-levels leves libre libres lithiasis litiasis little livre livres lobulada lobulado loculada
-loculado loculated long low lower luna luxacao luxacion luxado luxation maior major mala malo
-marcada marcado marcapasos marcapasso mark marked marking markings marks masa masas mass massa
-massas masses matrix matriz mayor media medial medio medios meio mejoria melhora melhoria menor
-metastasis mets micronodulo micronodulos mid middle midline miel mild miliar miliares minima
-minimal minimo minor moderada moderado moderados moderate moreno morfologia multiple multiples
-multiplos nasogastrica negra negro neoplasia neoplasico neto netos neumonia neumonico neumotorax
-new nitido niveis nivel niveles nodular nodulares nodule nodules nodulillar nodulillo nodulillos
+artrosis asimetrico aspecto aspectos atelectasia atelectasiada atelectasiado atelectasias
+atelectasis ateromatosa ateromatosis atrapamiento aumentada aumentado aumentados aumento azul
+bad baja bajas bajo bajos bilaterais bilateral bilaterales bilobulado black blanca blanco
+blancos blue blunt blunted blunting boa bom borrado borramiento branca branco bronconeumonia
+bronquiectasico brown buena bueno bulas bulla bullae bullas bullosa bulloso bullous
+calcificacion calcificaciones calcificada calcificado calcificados calcification calcified
+calcio calcium calculi calculo caliber calibre callo callos callus calo calos calvo cambio
+cambios cancer canula cardiomegalia cardiomegaly case cateter cateteres catheter cavidad
+cavidade cavitacion cavitada cavitation cavity cefalizacao centrada centrado central
+centrilobular centrolobular centrolobulillar cephalization change changed changes chronic
+cicatrices cicatricial cicatriz cifose cifosis cisto clara claro claros clavo clear clip clipes
+clips cloud colapsada colapsado colapso colecao coleccion collapse collapsed collection compara
+comparacao comparacion comparada comparado comparar compare compared comparison completa
+complete completo compression condensacion condensaciones congestao congestion congestivo
+congruente conservada conservadas conservado conservados consolidacao consolidacion
+consolidation control controlar controle copo copos cordon coroa corona coronaria coronario
+coronary corpo corte cortes corto crack crema cronica cronicas cronico cronicos cross cruz
+cuerpo cuesta cyst degenerativa degenerativas degenerative degenerativo degenerativos delgada
+delgado densidad densidade density derecha derechas derecho derechos derrame derrames
+deslustrado despejado despejados desplazada desplazado desviacion desviada desviado desvio
+deviated deviation device devices diffuse difusa difusas difuso difusos dilatada dilatado
+dilatados dilated direita direito direitos discreta discreto dislocation disminucion disminuido
+displaced dispositivo dispositivos distal drain drenaje dreno dry dust ectasia ectasica ectasico
+edema effusion effusions electrodo electrodos eletrodos elevacao elevacion elevada elevado
+elevated elevation elongada empeoramiento emphysema endotraqueal enfisema english engrosada
+engrosadas engrosamiento enlarged ensanchada ensanchado ensanchamiento escoliose escoliosis
+esguince espessamento espiculada espiculado espiculas espina espondilose espondilosis esquerda
+esquerdo estable estavel estranho estrella estrias eva eventracao eventracion evolucao evolucion
+evolutivo excavada excavado externa externo extrano extremidade extremo failure faint
+fibrocicatriciais fibrocicatricial fibrocicatrizal fibrocicatrizales fibrosa fibrosas fibrosis
+fibroso fibrosos fibrotic field fina finas finding findings fino fissura fisura flattening
+flocos flow flujo fluxo focais focal focales folha follow followup foreign forma forte fosco
+fractura fracturas fracture fractures franca franco frank fratura fraturas free frontal fuente
+fuentes fuerte glass good gordo gran grande grandes grant granuloma granulomas granulomatous
+grave green gris ground grueso habitual habituales hall hallazgo hallazgos hazy hemoglobina
+hernia hernias heterogeneo high hiperinsuflacao hiperinsuflacion hiperinsuflado homogenea
+homogeneo hope humedo hyperinflation igual iguales image imagem imagen imaging improved
+improvement improving increase increased inferior inferiores infiltrado infiltrados infiltrate
+infiltrates insuficiencia interna interno irregular izquierda izquierdas izquierdo izquierdos
+janela janelas jovem joven laminar laminares larga large largo laterais lateral laterales lead
+leads leal left leite lesao lesion lesiones lesions lesoes leve level levels leves libre libres
+lithiasis litiasis little livre livres lobulada lobulado loculada loculado loculated long low
+lower luna luxacao luxacion luxado luxation maior major mala malo marcada marcado marcapasos
+marcapasso mark marked marking markings marks masa masas mass massa massas masses matrix matriz
+maxima maximo mayor media medial medio medios meio mejoria melhora melhoria menor metastasis
+mets micronodulo micronodulos mid middle midline miel mild miliar miliares minima minimal minimo
+minor moderada moderado moderados moderate moreno morfologia multiple multiples multiplos
+nasogastrica negra negro neoplasia neoplasico neto netos neumonia neumonico neumotorax new
+nitido niveis nivel niveles nodular nodulares nodule nodules nodulillar nodulillo nodulillos
 nodulo nodulos normais normal normales nova novo nueva nuevo nuevos obliteracion obliterado
 obliterados old opacidad opacidade opacidades opacified opacities opacity opaco oscuro osteofito
 osteofitos osteopenia osteophytes osteoporosis pacemaker padrao page palma palmas panal
@@ -499,27 +501,27 @@ cuesta curto day dean delgado dolores domingo domingos dores drake duro english 
 ferro field fields filho fina fino fogo folha fonte fontes foot ford forte fortuna fox franca
 franco frank frost fry fuente fuentes fuerte fuller gallo gates gato gill glass good goodman
 gordo grace gracia gracias grande grant gray green guardia guardias hall hand hardy head hermoso
-hill holder holes home hood hooks hope horn house hunter iglesias izquierdo joy junior keys
-knight knox ladeira lago lagos lake lamb lane largo law leach leal leao leite lima lindo little
-llano lobo lobos long love luck luna luz magro mano manso manzano mar marco marcos mark marks
-marsh martes mata mato may mayo mayor mays mead media medio mejor mercado mercedes mercer
-merchant merino merritt mesa milagros mills minor monte montes moody moon mora morena moreno
-moss muro nail nails nash neal negro neto neves nieto nieves nino noble north nova novo odom
-oliva pace page pages palha palma palmas palomo pan pardo paredes park parks passos pastor paul
-paz pe peace pearl pecho peck pedra pedras pedroso pena penha peral person peso pie piedad pies
-pilar pinheiro pino pinos pintado pinto pires pitts plaza polo ponce ponte pool poole pope porta
-porto post power powers pozo pozos prado prata pratt presa price pride prieto primo puente
-puerta pugh pulido quick quinta quinto rains rama ramas ramo ramos ramp rana rapido ray real
-recto redondo reina reis remedio remedios reto rey reyes ribeiro rica rice rich rico rincon rio
-rios rivers roach roble robles roca rocha rojas rojo romo rosa rosado rosal rosario rosas rose
-rowe rubia rubio rudd rush saco sage sala salas salto salvador sands sano santa santo santos
-savage seca seco segundo segura seguro self sellers serena sereno serra sharp shell shields
-short sierra silva singer skinner small snow sobrado sobrinho socorro sol sola soledad solis
-sparks spears starr stern still stokes stone stones stout strong summers swan sweet tate temple
-terra toro torre torres tower towers trigo trout vaca vale valente valiente valle valles vance
-vara vargas vela velho ventura verde vertiz vidal vidrio viejo villa vines viva wade walker wall
-waller walls ward ware waters weaver webb weeks well wells west white wiley will winkler winters
-wise witt wood woods worth yates young
+hill holes home hood hooks hope horn house hunter iglesias izquierdo joy junior keys knight knox
+ladeira lago lagos lake lamb lane largo law leach leal leao leite lima lindo little llano lobo
+lobos long love luck luna luz magro mano manso manzano mar marco marcos mark marks marsh martes
+mata mato may mayo mayor mays mead media medio mejor mercado mercedes mercer merchant merino
+merritt mesa milagros mills minor monte montes moody moon mora morena moreno moss muro nail
+nails nash neal negro neto neves nieto nieves nino noble north nova novo odom oliva pace page
+pages palha palma palmas palomo pan pardo paredes park parks passos pastor paul paz pe peace
+pearl pecho peck pedra pedras pedroso pena penha peral person peso pie piedad pies pilar
+pinheiro pino pinos pintado pinto pires pitts plaza polo ponce ponte pool poole pope porta porto
+post power powers pozo pozos prado prata pratt presa price pride prieto primo puente puerta pugh
+pulido quick quinta quinto rains rama ramas ramo ramos ramp rana rapido ray real recto redondo
+reina reis remedio remedios reto rey reyes ribeiro rica rice rich rico rincon rio rios rivers
+roach roble robles roca rocha rojas rojo romo rosa rosado rosal rosario rosas rose rowe rubia
+rubio rudd rush saco sage sala salas salto salvador sands sano santa santo santos savage seca
+seco segundo segura seguro self sellers serena sereno serra sharp shell shields short sierra
+silva singer skinner small snow sobrado sobrinho socorro sol sola soledad solis sparks spears
+starr stern still stokes stone stones stout strong summers swan sweet tate temple terra toro
+torre torres tower towers trigo trout vaca vale valente valiente valle valles vance vara vargas
+vela velho ventura verde vertiz vidal vidrio viejo villa vines viva wade walker wall waller
+walls ward ware waters weaver webb weeks well wells west white wiley will winkler winters wise
+witt wood woods worth yates young
 """
 """Names that are words as well: lower case, or in a line of capitals, they may be just that."""
 

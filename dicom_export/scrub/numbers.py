@@ -160,10 +160,11 @@ class NumberFinder:
             self._text = "".join([*parts, self._text[done:]])
 
     def _end_of_address(self, start: int, stop: int) -> int:
-        """Stop where another label or another sentence begins, if a number stands before it."""
+        """Stop at a phone's label, and at another or a sentence if a number stands before it."""
         text = self._text[start:stop]
         for match in _NEXT_LABEL.finditer(text):
-            if _count_digits(text[: match.start()]):
+            is_phone = match[0].strip(" ,;-").startswith(("tel", "fon", "phon", "cel", "fax"))
+            if is_phone or _count_digits(text[: match.start()]):
                 text = text[: match.start()]
                 break
         return start + len(text.rstrip(" .,;"))
@@ -315,8 +316,8 @@ def _kept(text: str) -> bytearray:
 
 
 _NEXT_LABEL = re.compile(
-    r"[ ,;-]{1,3}(?:tel|telefono|telefone|phone|fono|fone|cel|celular|edad|idade|age|fecha|data|"
-    r"date|dni|ci|cpf|rut|"
+    r"[ ,;-]{1,3}(?:tels?|telefonos?|telefones?|phones?|fonos?|fones?|fax|cel|celular|mobile|"
+    r"edad|idade|age|fecha|data|date|dni|ci|cpf|rut|"
     r"e-?mail|correo)\b|[.;] (?=[a-z])|\t| {2}"
 )
 

@@ -21,7 +21,7 @@ from dicom_export.scrub.page import Page, Shape, Word
 from dicom_export.scrub.people import People
 
 BEHIND_TITLE = re.compile(r"\(|[.:]{0,2} {0,2}\n?|[./] {0,2}")
-BEHIND_LABEL = re.compile(r"[.)]?[ \t]{0,4}:[ \t]{0,8}(?:\n[ \t]{0,8}-? ?)?")
+BEHIND_LABEL = re.compile(r"[.)]?(?:[ \t]{0,4}|[ .]{2,40}):[ \t]{0,8}(?:\n[ \t]{0,8}-? ?)?")
 BEHIND_WORD = re.compile(r"[,:]? {1,2}\(?|\n|[:,]? ?\n{1,2} ?|: ?")
 MOST_WORDS = 8
 
@@ -129,7 +129,7 @@ class Reader:
             if is_particle and at - first - count <= rules.MOST_PARTICLES:
                 at += 1
                 continue
-            is_other = self._begins_label(at) or self._is_of_date(at)
+            is_other = self._begins_label(at)
             is_double = last is not None and self._page.gap(at) == "-"
             if is_other or not (is_double or self._continues(at, is_label=is_label)):
                 break
@@ -211,6 +211,8 @@ class Reader:
     def joins(self, index: int, *, is_known: bool = False) -> bool:
         """Tell whether a word can belong to one name with the word before it."""
         gap = self._page.gap(index)
+        if self._is_of_date(index):
+            return False
         if index in self._apart or _DEGREE.match(self._page.text, self._words[index].start):
             return False
         if "\n" in gap:
@@ -252,7 +254,9 @@ class Reader:
             return True
         if is_small:
             return is_label and is_name(word.text) and not is_ordinary(word.text)
-        if not is_ordinary(word.text) or (is_name(word.text) and not self._is_label(index)):
+        if not is_ordinary(word.text) or (
+            is_name(word.text) and not (self._is_label(index) and (word.text,) in rules.LABELS)
+        ):
             return True
         # Right behind 'Dr.', or within a name, a capital says more than the word's other meaning;
         # behind a label only where a name follows ('Validado: Varas Valdés').

