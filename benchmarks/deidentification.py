@@ -34,6 +34,7 @@ from dicom_export.deidentify import (
     Identifiers,
     Key,
     OutgoingImage,
+    ScrubbedReport,
     StudyDeidentifier,
     Subject,
 )
@@ -59,9 +60,15 @@ class NoReports:
 
     version = "none"
 
-    def scrub(self, text: str, study: EligibleStudy, known: Identifiers, subject: Subject) -> str:  # noqa: ARG002
+    def scrub(
+        self,
+        text: str,
+        study: EligibleStudy,  # noqa: ARG002
+        known: Identifiers,  # noqa: ARG002
+        subject: Subject,  # noqa: ARG002
+    ) -> ScrubbedReport:
         """Give the text as it is."""
-        return text
+        return ScrubbedReport(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,17 @@ NONE: Mapping[str, str] = {}
 LEDGER = "ops.study_exports, ops.image_exports, ops.exported_objects"
 
 
+FEW_WAITING, MANY_WAITING = 1_000, 100_000
+_MORE_STUDIES = """
+INSERT INTO analytics.eligible_studies
+SELECT (jsonb_populate_record(one, jsonb_build_object(
+    'study_id', 'ffffffff-0000-4000-8000-' || lpad(to_hex(number), 12, '0')
+))).*
+FROM (SELECT eligible FROM analytics.eligible_studies AS eligible LIMIT 1) AS found(one),
+    generate_series(1, %s) AS number
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """How much is measured."""
@@ -111,6 +122,14 @@ class Site:
         self.cluster.settle()
         os.sync()
         time.sleep(CACHE_SECONDS)
+
+    def have_waiting(self, studies: int) -> None:
+        """Have so many more eligible studies, whose turn comes after all others."""
+        with self.cluster.connect(self.warehouse) as connection:
+            connection.execute(
+                "DELETE FROM analytics.eligible_studies WHERE study_id::text LIKE 'ffffffff-%'"
+            )
+            connection.execute(_MORE_STUDIES, (studies,))
 
     @contextmanager
     def worker(self, changes: Mapping[str, str] = NONE, *, number: int = 0) -> Iterator[Worker]:
@@ -197,6 +216,7 @@ class Benchmark:
             rows.append(self._processes(slow))
             rows.append(self._flow(slow))
         rows.append(self._memory())
+        rows.append(self._waiting())
         return rows
 
     def _speed(self) -> list[Row]:
@@ -361,6 +381,24 @@ class Benchmark:
             f"{peaks[1]:.0f} MB against {peaks[0]:.0f} MB",
             peaks[1] / peaks[0],
             1.2,
+        )
+
+    def _waiting(self) -> Row:
+        """Measure a discovery of the same studies, with few and with many more behind them."""
+        site = self._small
+        peaks: list[float] = []
+        for waiting in (FEW_WAITING, MANY_WAITING):
+            site.reset()
+            site.have_waiting(waiting)
+            with self._step(f"discover() of {waiting:,}"), site.worker() as worker:
+                line = f"discover {site.archive.studies}"
+                peaks.append(worker.run(line, site.archive.studies).peak_mb)
+        site.have_waiting(0)
+        return at_most(
+            f"peak memory with {MANY_WAITING:,} studies waiting against {FEW_WAITING:,}",
+            f"{peaks[1]:.0f} MB against {peaks[0]:.0f} MB",
+            peaks[1] / peaks[0],
+            1.1,
         )
 
     @contextmanager

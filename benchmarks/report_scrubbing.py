@@ -1,8 +1,8 @@
 """Report scrubbing against its targets: ``python -m benchmarks.report_scrubbing``.
 
-Scrubs generated reports in three languages and compares with their answer keys, once for the hand
-that the rules were written with and once for the one that was kept apart. Exits 0 whether or not
-the targets are met.
+Scrubs generated reports in three languages and compares with their answer keys: those that the
+rules were written with, and those that were held out once and that the rules were mended with.
+Exits 0 whether or not the targets are met.
 """
 
 from __future__ import annotations
@@ -16,14 +16,26 @@ from importlib.metadata import version
 import click
 from rich.console import Console
 
-from benchmarks.report_corpus import IDENTIFYING, Gold, generate
+from benchmarks.report_corpus import IDENTIFYING, CorpusReport, Gold, generate
 from benchmarks.report_corpus.writer import Hand
 from benchmarks.results import RESULTS, Row, table, write_section
-from benchmarks.scrub_score import SAME_TYPE, TARGETS, Score, score
+from benchmarks.scrub_score import SAME_TYPE, TARGETS, Score, score, scrubber_for
 from dicom_export.scrub import RULES_VERSION
 
 SECTION = "Report scrubbing"
-REPORTS, QUICK = 2_400, 240
+REPORTS: dict[Hand, int] = {
+    "known": 2_400,
+    "regression 1": 600,
+    "regression 2": 600,
+    "regression 3": 600,
+    "regression 4": 2_400,
+}
+QUICK = 10
+"""The part of the reports that a quick run takes."""
+WHOLE: tuple[Hand, ...] = ("known", "regression 4")
+"""Shown with every type; the others with those that have a target."""
+TIMED = 400
+LONG_REPORT = 1_000_000
 MOST_CLINICAL_LOSS = 0.002
 
 NOTES = (
@@ -32,8 +44,9 @@ NOTES = (
     "The reports are made to be hard: half of the patients and many doctors have names that are "
     "words of radiology, and every report holds clinical sentences with the names of its own "
     "people.",
-    "The held out reports come from phrases and forms written before the rules; the rules were "
-    "not tuned on them. Both hands have one author, so real reports will differ more.",
+    "The rules were written with the known reports. Each regression set was held out, run once, "
+    "and then mended for; what was seen at first sight stands in docs/report-scrubbing.md and says "
+    "more of other reports than these figures do. All hands have one author.",
     "Everything is generated: these figures say nothing certain of a hospital's own reports.",
 )
 
@@ -43,34 +56,34 @@ NOTES = (
 @click.option("--seed", default=2026, show_default=True, help="Another seed, other reports.")
 def main(quick: bool, seed: int) -> None:
     """Measure, print the tables, and write the section of RESULTS.md."""
-    count = QUICK if quick else REPORTS
     console = Console()
     rows: list[Row] = []
-    hands: tuple[Hand, ...] = ("known", "held out")
-    for hand in hands:
-        reports = list(generate(seed, count, hand))
-        started = time.process_time()
-        found = score(reports)
-        milliseconds = 1000 * (time.process_time() - started) / count
-        rows_of_hand = _rows(hand, found, milliseconds)
+    for hand, wanted in REPORTS.items():
+        count = wanted // QUICK if quick else wanted
+        rows_of_hand = _rows(hand, score(generate(seed, count, hand)))
         console.print(table(f"{count:,} reports, {hand}", rows_of_hand))
         rows += rows_of_hand
+    rows_of_time = _times(seed, TIMED // QUICK if quick else TIMED)
+    console.print(table("Time", rows_of_time))
+    rows += rows_of_time
     if quick:
         return
-    write_section(SECTION, _preamble(count, seed), rows, NOTES)
+    write_section(SECTION, _preamble(seed), rows, NOTES)
     console.print(f"Written to {RESULTS.name}")
 
 
-def _preamble(count: int, seed: int) -> str:
+def _preamble(seed: int) -> str:
+    counts = ", ".join(f"{count:,} {hand}" for hand, count in REPORTS.items())
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, rules {RULES_VERSION}, Faker {version('faker')}, "
-        f"Python {platform.python_version()}. {count:,} generated reports of each hand in Spanish, "
-        f"Portuguese and English, seed {seed}."
+        f"Python {platform.python_version()}. Generated reports in Spanish, Portuguese and "
+        f"English, seed {seed}: {counts}."
     )
 
 
-def _rows(hand: Hand, found: Score, milliseconds: float) -> Sequence[Row]:
-    rows = [_row_of(hand, kind, found) for kind in IDENTIFYING]
+def _rows(hand: Hand, found: Score) -> Sequence[Row]:
+    kinds = IDENTIFYING if hand in WHOLE else TARGETS
+    rows = [_row_of(hand, kind, found) for kind in kinds]
     loss = found.clinical_loss
     rows.append(
         Row(
@@ -84,8 +97,35 @@ def _rows(hand: Hand, found: Score, milliseconds: float) -> Sequence[Row]:
     for kind in (Gold.TRAP, Gold.NUMBER):
         touched, there = found.sentences_touched[kind], found.sentences[kind]
         rows.append(Row(f"{hand}: {kind} sentences touched", f"{touched:,} of {there:,}"))
-    rows.append(Row(f"{hand}: time of a report", f"{milliseconds:.1f} ms"))
     return rows
+
+
+def _times(seed: int, count: int) -> Sequence[Row]:
+    """Time one thread: reports, each with a scrubber of its own, and a very long one."""
+    reports = list(generate(seed, count))
+    letters = sum(len(report.text) for report in reports)
+    _seconds(reports)
+    seconds = _seconds(reports)
+    long_text = "\n".join(report.text for report in reports)
+    long_text = (long_text * (LONG_REPORT // len(long_text) + 1))[:LONG_REPORT]
+    scrubber = scrubber_for(reports[0])
+    started = time.thread_time()
+    scrubber.scrub(long_text)
+    return [
+        Row(
+            "reports a second, one thread",
+            f"{count / seconds:,.0f}, {1000 * seconds / count:.1f} ms each",
+        ),
+        Row("letters of these reports", f"{letters / count:,.0f} each"),
+        Row("a report of 1 MB", f"{time.thread_time() - started:.1f} s"),
+    ]
+
+
+def _seconds(reports: Sequence[CorpusReport]) -> float:
+    started = time.thread_time()
+    for report in reports:
+        scrubber_for(report).scrub(report.text)
+    return time.thread_time() - started
 
 
 def _row_of(hand: Hand, kind: Gold, found: Score) -> Row:

@@ -21,6 +21,7 @@ from dicom_export.errors import (
 )
 from dicom_export.explain import Explanation, explain
 from dicom_export.forecast import Forecast
+from dicom_export.forgetting import InBucket, empty_bucket, in_bucket
 from dicom_export.funnel import Funnel, read_funnel
 from dicom_export.handing_out import BatchState, Crew
 from dicom_export.model import DiscoverySummary, StudyResult, Withdrawals
@@ -34,6 +35,7 @@ __all__ = [
     "Explanation",
     "Forecast",
     "Funnel",
+    "InBucket",
     "MalformedStudyId",
     "NoWorkers",
     "NotAcceptable",
@@ -48,8 +50,10 @@ __all__ = [
     "Withdrawals",
     "count_pending",
     "discover",
+    "empty_bucket",
     "explain",
     "foresee",
+    "in_bucket",
     "process_batch",
     "process_study",
     "read_funnel",

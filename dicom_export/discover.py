@@ -41,7 +41,8 @@ from dicom_export.store import Store
 from dicom_export.study import Exporter
 from dicom_export.warehouse import Warehouse
 from dicom_export.withdrawal import Withdrawer
-from eden.errors import DatabaseUnavailable, EdenError
+from eden import logs
+from eden.errors import DatabaseUnavailable, EdenError, StoreUnavailable
 from eden.progress import report
 from eden.settings import DestinationDatabase, Export, ObjectStore
 
@@ -52,6 +53,9 @@ WITHDRAWING = "withdraw"
 STUDIES_AHEAD = 2
 """Studies claimed per worker: enough to keep it busy, few enough to leave some to others."""
 HEARTBEATS_PER_LEASE = 5
+STORE_FAILURES_IN_A_ROW = 20
+"""Studies that the store did not take, one after the other, before the run ends: the next thousands
+would only use up their attempts."""
 POLL_SECONDS = 1.0
 BUILD_SECONDS = 60.0
 """For how long a study is left alone that a build is about to take out of the marts."""
@@ -83,7 +87,8 @@ def discover(  # noqa: PLR0913  # the settings, what to do, and who does it
 
     Raises:
         ConfigurationError: a setting is of no use; nothing was started.
-        StoreUnavailable: the bucket cannot be reached; no study was claimed.
+        StoreUnavailable: the bucket cannot be reached: at the start, and no study was claimed; or
+            since, and what was not begun waits on.
         DatabaseUnavailable: the warehouse is gone; what was begun is done again by the next run.
         WarehouseNotBuilt: there are no marts; no study was claimed.
         BatchesFailed, NoWorkers: the crew can't do it all; the rest waits in the ledger.
@@ -115,8 +120,9 @@ def foresee(
     Raises:
         ConfigurationError, DatabaseUnavailable, WarehouseNotBuilt: as :func:`discover` does.
     """
-    policy = deidentify.policy(deidentify.choose(export), export)
     with Connections(warehouse) as connections:
+        deidentifier = deidentify.choose(export, Warehouse(connections).names_of)
+        policy = deidentify.policy(deidentifier, export)
         decision = withdrawal.foresee(connections, allow_mass=allow_mass_withdraw)
         return forecast.read(connections, policy, limit, decision)
 
@@ -127,9 +133,9 @@ def count_pending(warehouse: DestinationDatabase, export: Export) -> int:
     Raises:
         ConfigurationError, DatabaseUnavailable, WarehouseNotBuilt: as :func:`discover` does.
     """
-    deidentifier = deidentify.choose(export)
-    policy = deidentify.policy(deidentifier, export)
     with Connections(warehouse) as connections:
+        deidentifier = deidentify.choose(export, Warehouse(connections).names_of)
+        policy = deidentify.policy(deidentifier, export)
         deidentify.require_same_key(connections, deidentifier)
         ledger = Ledger(connections, max_attempts=export.max_attempts)
         return ledger.count_due(ledger.refresh(policy))
@@ -181,6 +187,31 @@ def process_batch(
 
 
 Answer = StudyResult | MalformedStudyId | StudyUnknown | StudyNotEligible
+
+
+@dataclass(slots=True)
+class _StoreWatch:
+    """Ends a run whose store has gone away, while what waits has all its attempts."""
+
+    bucket: Store
+    failures: int = 0
+
+    def see(self, result: StudyResult) -> None:
+        """Take note of a study.
+
+        Raises:
+            StoreUnavailable: the bucket can't be reached, or takes nothing any more.
+        """
+        if not any(error.startswith(Code.STORE_UNAVAILABLE) for error in result.errors):
+            self.failures = 0
+            return
+        self.failures += 1
+        self.bucket.check_bucket()
+        if self.failures >= STORE_FAILURES_IN_A_ROW:
+            raise StoreUnavailable(
+                f"the bucket is there and did not take {self.failures} studies in a row; "
+                "the others wait"
+            )
 
 
 @dataclass(slots=True)
@@ -268,7 +299,13 @@ class _Session:
             unclaimed = unclaimed - len(leases) if leases else 0
             return leases
 
-        with self._run(EXPORTING, limit, lambda worked: tally.add(*worked)) as run:
+        watch = _StoreWatch(self.bucket)
+
+        def take(worked: Worked) -> None:
+            tally.add(*worked)
+            watch.see(worked[1])
+
+        with self._run(EXPORTING, limit, take) as run:
             self._keep_busy(run, claim, self._start_exporting)
 
     def outlive_the_dead(self) -> bool:
@@ -312,8 +349,11 @@ class _Session:
         eligible = self.marts.eligible(study_ids)
         results: dict[str, Answer] = {}
 
+        watch = _StoreWatch(self.bucket)
+
         def take(worked: Worked) -> None:
             results[worked[1].study_id] = worked[1]
+            watch.see(worked[1])
 
         with self._run(EXPORTING, len(study_ids), take) as run:
             chosen = [study_id for study_id in study_ids if study_id in eligible]
@@ -384,12 +424,12 @@ class _Session:
                 continue
             study = replace(study, accepted=accepted.get(lease.study_id, frozenset()))
             do = partial(self._export, lease, study)
-            run.running[run.pool.submit(self._work, lease, do)] = lease
+            run.running[run.pool.submit(logs.carried(self._work), lease, do)] = lease
 
     def _start_withdrawing(self, run: _Run, leases: Sequence[Lease]) -> None:
         for lease in leases:
             do = partial(self._withdraw, lease)
-            run.running[run.pool.submit(self._work, lease, do)] = lease
+            run.running[run.pool.submit(logs.carried(self._work), lease, do)] = lease
 
     def _put_back(self, leases: Sequence[Lease]) -> None:
         for lease in leases:
@@ -401,14 +441,15 @@ class _Session:
 
     def _work(self, lease: Lease, do: Callable[[], Worked]) -> Worked:
         """Do one study's work; whatever happens to it stays with it."""
-        try:
-            return self._do(lease, do)
-        except LeaseLost:
-            self.ledger.forget_lease(lease)
-            log.warning("study %s: another worker took it over", lease.study_id)
-            error = f"{Code.LEASE_LOST}: another worker has it"
-            result = self.ledger.held_back(lease.study_id, error)
-            return StudyStatus.EXPORTING, result or _nothing(lease.study_id, error)
+        with logs.about(study_id=lease.study_id):
+            try:
+                return self._do(lease, do)
+            except LeaseLost:
+                self.ledger.forget_lease(lease)
+                log.warning("study %s: another worker took it over", lease.study_id)
+                error = f"{Code.LEASE_LOST}: another worker has it"
+                result = self.ledger.held_back(lease.study_id, error)
+                return StudyStatus.EXPORTING, result or _nothing(lease.study_id, error)
 
     def _do(self, lease: Lease, do: Callable[[], Worked]) -> Worked:
         try:
@@ -438,18 +479,19 @@ def _session(
 ) -> Iterator[_Session]:
     """Open everything, in the order in which a mistake costs least."""
     with ExitStack() as stack:
-        deidentifier = deidentify.choose(export)
+        connections = stack.enter_context(Connections(warehouse))
+        marts = Warehouse(connections)
+        deidentifier = deidentify.choose(export, marts.names_of)
         images = stack.enter_context(sources.configured(export, store))
         bucket = Store(store, connections=export.concurrency)
         stack.callback(bucket.close)
-        connections = stack.enter_context(Connections(warehouse))
         deidentify.require_same_key(connections, deidentifier)
         ledger = Ledger(connections, max_attempts=export.max_attempts)
         stack.enter_context(_heartbeat(ledger))
         yield _Session(
             connections=connections,
             ledger=ledger,
-            marts=Warehouse(connections),
+            marts=marts,
             exporter=Exporter(images, deidentifier, bucket, ledger, Budget()),
             withdrawer=Withdrawer(bucket, ledger),
             bucket=bucket,

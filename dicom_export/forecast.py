@@ -18,7 +18,11 @@ WITH eligible AS MATERIALIZED (
     SELECT study_id, organization_id,
            encode(sha256(convert_to(fingerprint || E'\\n' || %(policy)s, 'UTF8')), 'hex')
                AS fingerprint
-    FROM analytics.eligible_studies
+    FROM analytics.eligible_studies AS e
+    WHERE NOT EXISTS (
+        SELECT FROM ops.organizations AS gone
+        WHERE gone.organization_id = e.organization_id AND gone.forgotten_at IS NOT NULL
+    )
 ), judged AS (
     SELECT e.study_id, e.organization_id,
         s.policy IS NOT DISTINCT FROM %(policy)s AS is_same_policy,

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, LiteralString
+from uuid import UUID
 
 from psycopg import sql
 
@@ -39,8 +40,11 @@ WITH eligible AS MATERIALIZED (
     SELECT study_id, organization_id, doctor_rank,
            encode(sha256(convert_to(fingerprint || E'\\n' || %(policy)s, 'UTF8')), 'hex')
                AS fingerprint
-    FROM analytics.eligible_studies
-    WHERE %(ids)s::uuid[] IS NULL OR study_id = ANY (%(ids)s::uuid[])
+    FROM analytics.eligible_studies AS e
+    WHERE (%(ids)s::uuid[] IS NULL OR study_id = ANY (%(ids)s::uuid[])) AND NOT EXISTS (
+        SELECT FROM ops.organizations AS gone
+        WHERE gone.organization_id = e.organization_id AND gone.forgotten_at IS NOT NULL
+    )
 ), changed AS (
     SELECT s.study_id, e.organization_id, e.doctor_rank, e.fingerprint,
            s.status IN ('exporting', 'quarantined')
@@ -113,6 +117,52 @@ _ASKED_FOR = f"""
 _TO_WITHDRAW = """
     s.withdrawal IS NOT NULL AND s.status <> 'withdrawn' AND s.updated_at <= %(since)s
     AND (s.status <> 'exporting' OR s.lease_until <= clock_timestamp())
+"""
+
+# From here on no refresh brings any of its studies back, and none of them is exported. Whoever
+# holds one now can neither prolong the lease nor note anything; what they have sent and not noted
+# yet is in doubt already. Of what moved to another organization, objects under old keys go too.
+_FORGET_ORGANIZATION = """
+UPDATE ops.organizations SET forgotten_at = coalesce(forgotten_at, clock_timestamp())
+WHERE organization_id = %(id)s
+"""
+
+_OF_ORGANIZATION = """(
+    s.organization_id = %(id)s OR EXISTS (
+        SELECT FROM ops.exported_objects AS o
+        WHERE o.study_id = s.study_id AND starts_with(o.key, %(id)s::text || '/')
+    )
+)"""
+
+_FORGET_STUDIES = f"""
+WITH its AS (
+    SELECT s.study_id FROM ops.study_exports AS s
+    WHERE {_OF_ORGANIZATION} AND s.withdrawal IS DISTINCT FROM '{{forgotten}}'
+    ORDER BY s.study_id
+    FOR UPDATE OF s
+)
+UPDATE ops.study_exports AS s
+SET withdrawal = '{{forgotten}}', lease_owner = NULL, updated_at = clock_timestamp()
+FROM its
+WHERE s.study_id = its.study_id
+"""
+
+_HAS_OBJECTS = """
+    EXISTS (SELECT FROM ops.exported_objects AS o WHERE o.study_id = s.study_id)
+"""
+
+# Once per run and study, as withdrawals are.
+_TO_FORGET = f"""
+    s.withdrawal = '{{forgotten}}' AND s.updated_at <= %(since)s AND {_HAS_OBJECTS}
+    AND (s.status <> 'exporting' OR s.lease_until <= clock_timestamp())
+"""
+
+_LEFT_OF_FORGOTTEN = f"""
+SELECT
+    count(*) FILTER (WHERE {_HAS_OBJECTS}),
+    count(*) FILTER (WHERE s.status = 'exporting' AND s.lease_until > clock_timestamp())
+FROM ops.study_exports AS s
+WHERE s.withdrawal = '{{forgotten}}' AND {_OF_ORGANIZATION}
 """
 
 _CLAIM = """
@@ -243,6 +293,7 @@ _RESULT_OF_WITHDRAWAL = RESULT.format(
     success="false",
     errors="""jsonb_build_array(%(code)s::text || CASE
         WHEN withdrawal = '{deleted}' THEN ': the source has deleted it'
+        WHEN withdrawal = '{forgotten}' THEN ': its organization is forgotten'
         ELSE ': it fails ' || array_to_string(withdrawal, ', ')
     END)""",
 )
@@ -380,6 +431,28 @@ class Ledger:
             connection.execute(_REFRESH, {"policy": policy, "ids": ids})
             return _now(connection)
 
+    def forget_organization(self, organization_id: UUID) -> datetime:
+        """Note that an organization is forgotten; return the database's time.
+
+        No study of it is claimed for export any more. A worker that has one now loses it: by the
+        end of its lease at the latest, it can write nothing more.
+        """
+        with self._connections.borrow() as connection, connection.transaction():
+            # A refresh that began before could bring studies back.
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_REFRESH_LOCK,))
+            connection.execute(_FORGET_ORGANIZATION, {"id": organization_id})
+            connection.execute(_FORGET_STUDIES, {"id": organization_id})
+            return _now(connection)
+
+    def left_of_forgotten(self, organization_id: UUID) -> tuple[int, int]:
+        """Count the studies of a forgotten organization that something is left of in the bucket.
+
+        And those in the hands of workers, who may leave something there until their leases end.
+        """
+        with self._connections.borrow() as connection:
+            row = connection.execute(_LEFT_OF_FORGOTTEN, {"id": organization_id}).fetchone()
+        return (int(row[0]), int(row[1])) if row else (0, 0)
+
     def count_due(self, due: datetime) -> int:
         """Count the studies that :meth:`claim` would give."""
         query = (
@@ -488,6 +561,10 @@ class Ledger:
     def claim_withdrawals(self, limit: int, since: datetime) -> list[Lease]:
         """Take up to ``limit`` studies that are to be withdrawn and were not touched ``since``."""
         return self._claim(_TO_WITHDRAW, "s.study_id", {"since": since, "limit": limit})
+
+    def claim_forgotten(self, limit: int, since: datetime) -> list[Lease]:
+        """Take up to ``limit`` studies to be forgotten that were not touched ``since``."""
+        return self._claim(_TO_FORGET, "s.study_id", {"since": since, "limit": limit})
 
     def leases(self) -> dict[str, tuple[datetime, bool]]:
         """Read the leases on studies that this run could go on with, whoever holds them.

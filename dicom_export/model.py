@@ -92,6 +92,17 @@ class EligibleStudy:
 
 
 @dataclass(frozen=True, slots=True)
+class OrganizationNames:
+    """What an organization's people and places are called, as reports may call them."""
+
+    doctors: Mapping[str, str] = field(repr=False)
+    """By ``practitioner_id``; also those of other organizations who signed reports of this one."""
+    technicians: tuple[str, ...] = field(repr=False)
+    places: tuple[str, ...] = field(repr=False)
+    """The organization itself; its facilities, their addresses and cities."""
+
+
+@dataclass(frozen=True, slots=True)
 class StudyResult:
     """What is told about a study (design, section 5): nothing of it identifies a patient."""
 

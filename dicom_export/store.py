@@ -135,6 +135,20 @@ class Store:
         except (ClientError, BotoCoreError) as error:
             raise _failure(key, error) from None
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List what lies under a prefix, in the order of the keys.
+
+        Raises:
+            StoreFailed: the rest of the list could not be had.
+        """
+        pages = self._client.get_paginator("list_objects_v2")
+        try:
+            for page in pages.paginate(Bucket=self._settings.bucket, Prefix=prefix):
+                for entry in page.get("Contents", []):
+                    yield entry["Key"]
+        except (ClientError, BotoCoreError) as error:
+            raise _failure(prefix, error) from None
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()

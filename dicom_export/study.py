@@ -36,6 +36,7 @@ from dicom_export.scratch import Blob, Budget, Scratch
 from dicom_export.shelf import Shelf
 from dicom_export.sources import Sources
 from dicom_export.store import Store
+from eden import logs
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,10 @@ class Exporter:
         Raises:
             LeaseLost: another worker took the study over; this one stopped writing.
         """
-        with Scratch(self.budget) as scratch:
+        with (
+            logs.about(study_id=study.study_id, organization_id=study.organization_id),
+            Scratch(self.budget) as scratch,
+        ):
             prepared = prepare(study, self.sources, self.deidentifier, scratch)
             prepared = _with_searched_metadata(prepared)
             publication = _Publication(prepared, self, lease, scratch)

@@ -8,7 +8,12 @@ from uuid import UUID
 
 from dicom_export.connections import Connections
 from dicom_export.errors import StudyNotEligible, StudyUnknown
-from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy
+from dicom_export.model import (
+    EligibleImage,
+    EligibleReport,
+    EligibleStudy,
+    OrganizationNames,
+)
 
 # One statement, since a build may replace the tables between two: the names are resolved and
 # locked before the snapshot is taken. (In REPEATABLE READ a table that was replaced after the
@@ -52,6 +57,39 @@ WHERE study_id = ANY (%(ids)s::uuid[])
     AND reports IS NOT NULL AND (image_count = 0 OR images IS NOT NULL)
 """
 
+_NAMES = """
+WITH signers AS (
+    SELECT DISTINCT practitioner_id FROM analytics.eligible_reports
+    WHERE organization_id = %(id)s
+), doctors AS (
+    SELECT practitioner_id, concat_ws(' ', first_name, last_name) AS name
+    FROM analytics.dim_practitioners
+    LEFT JOIN signers USING (practitioner_id)
+    WHERE organization_id = %(id)s OR signers.practitioner_id IS NOT NULL
+), technicians AS (
+    SELECT DISTINCT concat_ws(' ', first_name, last_name) AS name
+    FROM analytics.dim_technicians
+    WHERE organization_id = %(id)s
+), places AS (
+    SELECT organization_name AS name
+    FROM analytics.dim_organizations
+    WHERE organization_id = %(id)s
+    UNION
+    SELECT unnest(ARRAY[facility_name, city])
+    FROM analytics.dim_facilities
+    WHERE organization_id = %(id)s
+    UNION
+    -- An address has any shape: every text in it, street and city alike.
+    SELECT jsonb_path_query(address, '$.** ? (@.type() == "string")') #>> '{}'
+    FROM analytics.dim_facilities
+    WHERE organization_id = %(id)s
+)
+SELECT
+    (SELECT json_object_agg(practitioner_id, name ORDER BY practitioner_id) FROM doctors),
+    (SELECT array_agg(name ORDER BY name) FROM technicians),
+    (SELECT array_agg(name ORDER BY name) FROM places WHERE name IS NOT NULL)
+"""
+
 CRITERIA = {
     "has_eligible_modality": "its modality is not one of the dataset's",
     "is_chest": "it is not a chest study",
@@ -68,7 +106,11 @@ FAILED_CRITERIA = f"""array_remove(ARRAY[{
 """The names of those that a study fails, for queries in which ``j`` is ``study_eligibility``."""
 
 _FAILED_BY = f"""
-SELECT {FAILED_CRITERIA} FROM analytics.study_eligibility AS j WHERE study_id = %(id)s
+SELECT {FAILED_CRITERIA}, gone.organization_id IS NOT NULL
+FROM analytics.study_eligibility AS j
+LEFT JOIN ops.organizations AS gone
+    ON gone.organization_id = j.organization_id AND gone.forgotten_at IS NOT NULL
+WHERE study_id = %(id)s
 """
 
 
@@ -89,10 +131,23 @@ class Warehouse:
 
     def eligible(self, study_ids: Sequence[str]) -> set[str]:
         """Tell which of the given studies are eligible."""
-        query = "SELECT study_id::text FROM analytics.eligible_studies WHERE study_id = ANY (%s)"
+        query = """
+            SELECT study_id::text FROM analytics.eligible_studies AS e
+            WHERE study_id = ANY (%s) AND NOT EXISTS (
+                SELECT FROM ops.organizations AS gone
+                WHERE gone.organization_id = e.organization_id AND gone.forgotten_at IS NOT NULL
+            )
+        """
         with self._connections.borrow() as connection:
             ids = [UUID(study_id) for study_id in study_ids]
             return {study_id for (study_id,) in connection.execute(query, (ids,))}
+
+    def names_of(self, organization_id: str) -> OrganizationNames:
+        """Read the names of an organization's staff and places, deleted and inactive ones too."""
+        with self._connections.borrow() as connection:
+            row = connection.execute(_NAMES, {"id": organization_id}).fetchone()
+        doctors, technicians, places = row or (None, None, None)
+        return OrganizationNames(doctors or {}, tuple(technicians or ()), tuple(places or ()))
 
     def explain_absence(self, study_id: str) -> StudyUnknown | StudyNotEligible:
         """Say, as an error to raise, why a study is not among the eligible ones."""
@@ -101,6 +156,8 @@ class Warehouse:
         if row is None:
             return StudyUnknown(f"study {study_id}: the warehouse does not know it")
         failures = [CRITERIA[name] for name in row[0]]
+        if row[1]:
+            failures.append("its organization is being forgotten")
         reason = "; ".join(failures) or "the marts are being built, try again"
         return StudyNotEligible(f"study {study_id} is not eligible: {reason}")
 

@@ -55,6 +55,11 @@ judged AS MATERIALIZED (
             SELECT FROM analytics.eligible_studies AS e WHERE e.study_id = s.study_id
         )
         AND (s.status <> 'exporting' OR s.lease_until <= clock_timestamp())
+        -- Forgotten organizations are another matter, which is decided already (forgetting.py).
+        AND NOT EXISTS (
+            SELECT FROM ops.organizations AS gone
+            WHERE gone.organization_id = s.organization_id AND gone.forgotten_at IS NOT NULL
+        )
 ), verdicts AS MATERIALIZED (
     SELECT *, CASE
         -- What was begun is brought to its end.

@@ -6,11 +6,10 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
-from psycopg import sql
 
 from dlt_pipelines.source import NOBODY, Window
 from dlt_pipelines.tables import TableSpec
@@ -233,20 +232,59 @@ def record_failure(
     )
 
 
-def beat(warehouse: Connection, run_id: UUID, rows_read: int, *, is_idle: bool) -> None:
-    """Say that a run has reached its end: the one row that an idle run writes."""
+def beat(
+    warehouse: Connection,
+    run_id: UUID,
+    rows_read: int,
+    *,
+    is_idle: bool,
+    organizations: Sequence[UUID] | None,
+) -> None:
+    """Say that a run has reached its end: the one row that an idle run writes.
+
+    ``organizations`` are those that it was for; None, all of them.
+    """
     warehouse.execute(
-        "INSERT INTO ops.sync_heartbeats (run_id, rows_read, is_idle) VALUES (%s, %s, %s)",
-        (run_id, rows_read, is_idle),
+        "INSERT INTO ops.sync_heartbeats (run_id, rows_read, is_idle, organization_ids) "
+        "VALUES (%s, %s, %s, %s::uuid[])",
+        (run_id, rows_read, is_idle, None if organizations is None else list(organizations)),
     )
+
+
+_OLD = "< now() - %(days)s * interval '1 day'"
+
+# The newest change and the newest build are state: they say whether a build is due. A deletion is
+# evidence on which a study is withdrawn: it stays for as long as the study may be in the bucket.
+_PRUNE: tuple[LiteralString, ...] = (
+    f"DELETE FROM ops.sync_runs WHERE finished_at {_OLD}",
+    f"DELETE FROM ops.sync_heartbeats WHERE finished_at {_OLD}",
+    f"""
+    DELETE FROM ops.changes WHERE created_at {_OLD}
+        AND change_id < (SELECT max(change_id) FROM ops.changes)
+        AND change_id <= (SELECT changes_seen FROM ops.builds ORDER BY build_id DESC LIMIT 1)
+    """,
+    f"""
+    DELETE FROM ops.builds WHERE finished_at {_OLD}
+        AND build_id < (SELECT max(build_id) FROM ops.builds)
+    """,
+    f"""
+    DELETE FROM ops.deletions AS gone WHERE deleted_at {_OLD} AND NOT (
+        table_name = 'pacs_studies' AND EXISTS (
+            SELECT FROM ops.study_exports AS known
+            WHERE known.study_id = gone.id AND known.status <> 'withdrawn'
+        )
+    )
+    """,
+)
+_PRUNE_DLT: LiteralString = f"DELETE FROM staging._dlt_loads WHERE inserted_at {_OLD}"
 
 
 def prune(warehouse: Connection, retention_days: int) -> None:
     """Remove what is older than ``RETENTION_DAYS`` from the histories, never from the state."""
-    query = sql.SQL("DELETE FROM {} WHERE finished_at < now() - %s * interval '1 day'")
-    for table in ("sync_runs", "sync_heartbeats"):
-        warehouse.execute(query.format(sql.Identifier("ops", table)), (retention_days,))
-    warehouse.execute(
-        "DELETE FROM staging._dlt_loads WHERE inserted_at < now() - %s * interval '1 day'",
-        (retention_days,),
-    )
+    days = {"days": retention_days}
+    for query in _PRUNE:
+        warehouse.execute(query, days)
+    # dlt makes its own at the first load.
+    row = warehouse.execute("SELECT to_regclass('staging._dlt_loads') IS NOT NULL").fetchone()
+    if row is not None and row[0]:
+        warehouse.execute(_PRUNE_DLT, days)

@@ -27,8 +27,14 @@ from dlt_pipelines.organizations import SourceOrganization, register
 from dlt_pipelines.source import CONFLICT_WITH_RECOVERY, NOBODY, Snapshot, snapshot
 from dlt_pipelines.streams import Stream, parts_of
 from dlt_pipelines.tables import TABLES, TableSpec, children_of, needed_columns
-from eden import progress, schema
-from eden.errors import SourceConflict, SourceMismatch, SyncFailed, UnknownOrganization
+from eden import logs, progress, schema
+from eden.errors import (
+    OrganizationForgotten,
+    SourceConflict,
+    SourceMismatch,
+    SyncFailed,
+    UnknownOrganization,
+)
 from eden.lock import warehouse_lock
 from eden.settings import DestinationDatabase, Machine, SourceDatabase, Sync, load
 
@@ -131,6 +137,7 @@ def sync(
         DatabaseUnavailable: one of them can't be reached; the warehouse is unchanged.
         LockHeld: another run works on the warehouse.
         UnknownOrganization: no organization has this slug or id.
+        OrganizationForgotten: one of those named was forgotten.
         SyncFailed: a table or a connection failed; the next run reads the same rows again.
     """
 
@@ -156,7 +163,11 @@ def despite_conflicts(run: Callable[[], Result]) -> Result:
 
 
 def sync_organizations() -> SyncSummary:
-    """Bring ``pacs_organizations`` up to date and give new organizations their schemas."""
+    """Bring ``pacs_organizations`` up to date and give new organizations their schemas.
+
+    Raises:
+        EdenError: as :func:`sync` does.
+    """
     return sync(tables=[table for table in TABLES if not table.owned])
 
 
@@ -225,6 +236,11 @@ class _Run:
         self._new: dict[str, list[UUID]] = {}
 
     def run(self, names: Collection[str], tables: Sequence[TableSpec]) -> SyncSummary:
+        """Read, load and remember; the records of the log bear the id of the history's rows."""
+        with logs.about(run_id=self._id):
+            return self._run(names, tables)
+
+    def _run(self, names: Collection[str], tables: Sequence[TableSpec]) -> SyncSummary:
         everyone = self._view.organizations()
         new = register(self._connection, everyone)
         chosen = choose(everyone, names, ledger.forgotten(self._connection))
@@ -240,8 +256,21 @@ class _Run:
             seconds=time.monotonic() - self._started,
         )
         is_idle = summary.is_idle and not new and not self._failures
-        ledger.beat(self._connection, self._id, summary.rows_read, is_idle=is_idle)
+        ledger.beat(
+            self._connection,
+            self._id,
+            summary.rows_read,
+            is_idle=is_idle,
+            organizations=_read_by(names, tables, chosen),
+        )
         if not summary.is_idle:
+            logger.info(
+                "%d tables of %d organizations: %d rows read, %d written",
+                len(readings),
+                len(chosen),
+                summary.rows_read,
+                summary.rows_written,
+            )
             ledger.prune(self._connection, self._settings.retention_days)
         if self._failures:
             raise SyncFailed("; ".join(self._failures.values()))
@@ -479,7 +508,12 @@ def shared_columns(view: Snapshot, table: TableSpec, ours: Mapping[str, str]) ->
 def choose(
     everyone: Collection[SourceOrganization], names: Collection[str], forgotten: Collection[UUID]
 ) -> list[UUID]:
-    """The organizations to replicate, by slug or id; all of them where none is named."""
+    """The organizations to replicate, by slug or id; all of them where none is named.
+
+    Raises:
+        UnknownOrganization: no organization has this slug or id.
+        OrganizationForgotten: one of those named was forgotten.
+    """
     if not names:
         return [found.id for found in everyone if found.id not in forgotten]
     by_name = {found.slug: found.id for found in everyone}
@@ -487,4 +521,18 @@ def choose(
     unknown = [name for name in names if name not in by_name]
     if unknown:
         raise UnknownOrganization(f"no organization is called {', '.join(unknown)}")
+    gone = [name for name in names if by_name[name] in forgotten]
+    if gone:
+        raise OrganizationForgotten(
+            f"{', '.join(gone)}: forgotten here; eden forget-organization --restore brings it back"
+        )
     return list(dict.fromkeys(by_name[name] for name in names))
+
+
+def _read_by(
+    names: Collection[str], tables: Sequence[TableSpec], chosen: Sequence[UUID]
+) -> Sequence[UUID] | None:
+    """The organizations whose every table a run has looked at; None, all of them."""
+    if {table.name for table in TABLES} - {table.name for table in tables}:
+        return []
+    return chosen if names else None

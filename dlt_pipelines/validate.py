@@ -23,8 +23,9 @@ from dlt_pipelines.source import CHECKSUM, NOBODY, from_clause, owner_of
 from dlt_pipelines.streams import Stream
 from dlt_pipelines.sync import Place, choose, despite_conflicts, open_run, shared_columns
 from dlt_pipelines.tables import TABLES, TableSpec
-from eden import progress
+from eden import logs, progress
 from eden.errors import SourceMismatch
+from eden.settings import Sync, load
 
 MASS_SHARE = 0.2
 MASS_ROWS = 10
@@ -133,6 +134,11 @@ class _Validation:
         self._failures: list[str] = []
 
     def run(self, names: Collection[str], tables: Sequence[TableSpec]) -> ValidationSummary:
+        """Compare and repair; the records of the log bear the id of the history's rows."""
+        with logs.about(run_id=self._id):
+            return self._run(names, tables)
+
+    def _run(self, names: Collection[str], tables: Sequence[TableSpec]) -> ValidationSummary:
         everyone = self._view.organizations()
         register(self._connection, everyone)
         gone = ledger.forgotten(self._connection)
@@ -144,6 +150,7 @@ class _Validation:
         for repair in repairs:
             self._delete(repair)
         self._record(repairs)
+        ledger.prune(self._connection, load(Sync).retention_days)
         return ValidationSummary(
             run_id=self._id,
             organizations=len(chosen),
@@ -264,13 +271,28 @@ class _Validation:
         moves.apply(self._connection)
         for repair in repairs:
             for owner, ids in repair.moved.items():
-                # They are in their new place now; most of them moves has taken away already.
-                self._connection.execute(
-                    sql.SQL("DELETE FROM {} WHERE {} = %s AND id = ANY(%s)").format(
-                        sql.Identifier(staging.SCHEMA, repair.table.name), _own_owner(repair.table)
-                    ),
-                    (owner, list(ids)),
+                self._leave(repair.table, owner, ids)
+
+    def _leave(self, table: TableSpec, owner: UUID, ids: Collection[UUID]) -> None:
+        """Take rows away that are in another organization now; ``moves`` has taken most already.
+
+        One that is nowhere here has moved to an organization that is forgotten: for whoever has
+        exported it, that is a deletion.
+        """
+        self._connection.execute(
+            sql.SQL(
+                """
+                WITH gone AS (DELETE FROM {table} WHERE {owner} = %(owner)s AND id = ANY(%(ids)s)
+                    RETURNING id)
+                INSERT INTO ops.deletions (table_name, organization_id, id, run_id)
+                SELECT %(name)s, %(owner)s, id, %(run)s FROM gone
+                WHERE NOT EXISTS (
+                    SELECT FROM {table} AS there WHERE there.id = gone.id AND {owner} <> %(owner)s
                 )
+                """
+            ).format(table=sql.Identifier(staging.SCHEMA, table.name), owner=_own_owner(table)),
+            {"owner": owner, "ids": list(ids), "name": table.name, "run": self._id},
+        )
 
     def _delete(self, repair: _Repair) -> None:
         table, counts = repair.table, self._counts(repair)

@@ -85,6 +85,9 @@ class _Progress:
             self._total = int(event.data.node_count)
         elif event.info.name == "NodeFinished":
             self._done += 1
+            node = event.data.node_info
+            # Names and outcomes: what a database said of a failure may quote a row.
+            logger.debug("dbt: %s %s", node.node_name, node.node_status)
             progress.report("build", self._done, max(self._total, self._done))
 
 

@@ -79,6 +79,18 @@ class UnknownOrganization(EdenError):
     code = "UNKNOWN_ORGANIZATION"
 
 
+class OrganizationForgotten(EdenError):
+    """The organization was forgotten: nothing of it is replicated until it is restored."""
+
+    code = "ORGANIZATION_FORGOTTEN"
+
+
+class NotForgotten(EdenError):
+    """Something of the organization is still there; the same command goes on from there."""
+
+    code = "NOT_FORGOTTEN"
+
+
 class StoreUnavailable(EdenError):
     """The bucket is missing, forbidden or unreachable; no study was claimed."""
 

@@ -10,6 +10,8 @@ from eden.errors import DatabaseUnavailable
 from eden.settings import Database
 
 CONNECT_TIMEOUT_SECONDS = 10
+FAILED = "failed: "
+"""Before the reason, in libpq's messages."""
 
 
 def connect(
@@ -40,6 +42,9 @@ def connect(
 
 
 def _reason(error: psycopg.OperationalError) -> str:
-    """The last line of libpq's message: the one that says why."""
+    """What libpq says of the last address that it tried, without its advice for beginners."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    attempts = [line for line in lines if FAILED in line]
+    if attempts:
+        return attempts[-1].rpartition(FAILED)[2]
     return lines[-1] if lines else "no answer"

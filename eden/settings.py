@@ -7,6 +7,7 @@ environment wins over ``.env``, an empty variable is unset, and a missing or mal
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -130,10 +131,22 @@ class Machine(_Group):
     logging_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", validation_alias="LOGGING_LEVEL"
     )
+    logging_format: Literal["text", "json"] = Field(
+        default="text", validation_alias="LOGGING_FORMAT"
+    )
     # Older deployments spell it SENTRY_DNS.
     sentry_dsn: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("SENTRY_DSN", "SENTRY_DNS")
     )
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _is_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(
+            r"https?://[^\s/@]+@[^\s/@]+/(\S+/)?\d+", value.get_secret_value()
+        ):
+            raise ValueError("not of the form https://KEY@HOST/NUMBER")
+        return value
 
     @field_validator("home")
     @classmethod

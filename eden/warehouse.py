@@ -18,6 +18,11 @@ from eden.settings import DestinationDatabase, Machine, load
 
 logger = logging.getLogger(__name__)
 
+_VIEWS_HASH = """
+SELECT coalesce(md5(string_agg(viewname || ':' || definition, ';' ORDER BY viewname)), '')
+FROM pg_views WHERE schemaname = 'analytics'
+"""
+
 PROJECT_FILES = ("dbt_project.yml", "models", "macros", "seeds")
 
 
@@ -49,19 +54,27 @@ def build() -> BuildSummary:
         schema.migrate(connection)
         changes, project = _newest_change(connection), _project_hash()
         last = _last_build(connection)
-        if (changes, project) == last:
+        if last and (changes, project) == (last.changes_seen, last.project_hash):
             return BuildSummary(built=False)
         started_at, started = datetime.now(UTC), time.monotonic()
-        is_same_project = last is not None and last[1] == project
-        command = ["run"] if is_same_project else ["build", "--full-refresh"]
-        summary = run_dbt([*command, "--selector", "tick"], warehouse)
+        summary = run_dbt(_command(last, project, _views_hash(connection)), warehouse)
         for remedy in tenants.remedies(tenants.read(connection)):
             logger.warning("tenants: %s", remedy)
         connection.execute(
-            "INSERT INTO ops.builds (changes_seen, project_hash, started_at) VALUES (%s, %s, %s)",
-            (changes, project, started_at),
+            "INSERT INTO ops.builds (changes_seen, project_hash, views_hash, started_at) "
+            "VALUES (%s, %s, %s, %s)",
+            (changes, project, _views_hash(connection), started_at),
         )
         return BuildSummary(True, summary.passed, round(time.monotonic() - started, 3))
+
+
+def _command(last: _Build | None, project: str, views: str) -> list[str]:
+    """Choose what to ask of dbt: as little as makes the marts right."""
+    if last is None or last.project_hash != project:
+        return ["build", "--full-refresh", "--selector", "tick"]
+    # A view that somebody dropped or replaced since is made anew, and all of them with it.
+    selector = "tick_rows" if last.views_hash == views else "tick"
+    return ["run", "--selector", selector]
 
 
 def check_export_gate() -> int:
@@ -114,10 +127,15 @@ def migrate() -> list[str]:
         return schema.migrate(connection)
 
 
+def was_ever_built(connection: Connection) -> bool:
+    """Whether there are marts to be brought up to date."""
+    return _last_build(connection) is not None
+
+
 def is_build_due(connection: Connection) -> bool:
     """Whether something was loaded or deleted since the marts were last built."""
     last = _last_build(connection)
-    return _newest_change(connection) > (0 if last is None else last[0])
+    return _newest_change(connection) > (0 if last is None else last.changes_seen)
 
 
 def _newest_change(connection: Connection) -> int:
@@ -126,11 +144,28 @@ def _newest_change(connection: Connection) -> int:
     return int(row[0])
 
 
-def _last_build(connection: Connection) -> tuple[int, str] | None:
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """A row of ``ops.builds``."""
+
+    changes_seen: int
+    project_hash: str
+    views_hash: str | None
+
+
+def _last_build(connection: Connection) -> _Build | None:
     row = connection.execute(
-        "SELECT changes_seen, project_hash FROM ops.builds ORDER BY build_id DESC LIMIT 1"
+        "SELECT changes_seen, project_hash, views_hash FROM ops.builds "
+        "ORDER BY build_id DESC LIMIT 1"
     ).fetchone()
-    return None if row is None else (int(row[0]), str(row[1]))
+    return _Build(*row) if row else None
+
+
+def _views_hash(connection: Connection) -> str:
+    """One value for the marts' views: which there are, and how they are defined."""
+    row = connection.execute(_VIEWS_HASH).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def _project_hash() -> str:

@@ -59,7 +59,12 @@ def discover_chest_dicom_studies(
 ) -> dict[str, Any]:
     """Export every eligible study that is due; nothing starts where a test of the marts fails.
 
-    Withdrawals that were refused fail the flow, after everything else is done.
+    ``limit`` counts studies. Studies that are held back do not fail the flow.
+
+    Raises:
+        BuildFailed: a test of the marts failed.
+        WithdrawalRefused: after everything else is done.
+        EdenError: as :func:`export_due` does.
     """
     gate_task()
     with progress_bar(DISCOVERY):
@@ -82,7 +87,11 @@ def discover_chest_dicom_studies(
 
 @as_flow(STUDY, run_name="study {study_id}")
 def process_study_to_s3(study_id: str) -> dict[str, Any]:
-    """Export one study; the answer is the result of design, section 5."""
+    """Export one study; the answer is the result of design, section 5, held back or not.
+
+    Raises:
+        EdenError: as :func:`dicom_export.discover` does.
+    """
     (result,) = process_task([study_id])
     leave_held_back([result])
     return result.to_dict()
@@ -90,7 +99,7 @@ def process_study_to_s3(study_id: str) -> dict[str, Any]:
 
 @as_flow(BATCH, run_name=lambda: batch_name(flow_run.parameters["study_ids"]))
 def process_study_batch_to_s3(study_ids: list[str]) -> list[dict[str, Any]]:
-    """Export these studies; one result each, in their order."""
+    """Export these studies; one result each, in their order, as :func:`process_study_to_s3`."""
     with progress_bar(BATCH):
         results = process_task(study_ids)
     counts = Counter("in place" if result.success else "held back" for result in results)

@@ -23,7 +23,13 @@ sync_organizations_task = as_task(dlt_pipelines.sync_organizations, "sync-organi
 
 @as_flow("etl")
 def etl() -> dict[str, Any]:
-    """Bring the warehouse up to date with the source, for all organizations."""
+    """Bring the warehouse up to date with the source, for all organizations.
+
+    Returns what ``eden etl --json`` prints.
+
+    Raises:
+        EdenError: as :func:`dlt_pipelines.etl` does, after everything else is done.
+    """
     return _tick([])
 
 
@@ -31,13 +37,21 @@ def etl() -> dict[str, Any]:
 def sync_data_from_by_organization(
     organization_id: str | None = None, organization_slug: str | None = None
 ) -> dict[str, Any]:
-    """Bring one organization up to date; where id and slug are given they must agree."""
+    """Bring one organization up to date; where id and slug are given they must agree.
+
+    Raises:
+        EdenError: as :func:`etl` does; UsageError or UnknownOrganization where nothing was done.
+    """
     return _tick([dlt_pipelines.find_organization(organization_id, organization_slug)])
 
 
 @as_flow("sync-organizations")
 def sync_organizations() -> dict[str, Any]:
-    """Bring the list of organizations up to date and give new ones their schemas."""
+    """Bring the list of organizations up to date and give new ones their schemas.
+
+    Raises:
+        EdenError: as :func:`dlt_pipelines.sync` does.
+    """
     summary = sync_organizations_task()
     leave_table("sync-organizations", _rows(summary), "Rows read and written per table")
     return summary.to_dict()
@@ -47,7 +61,10 @@ def sync_organizations() -> dict[str, Any]:
 def validation() -> dict[str, Any]:
     """Compare all of staging with the source, repair it, build, and test the data.
 
-    Deletions that were refused fail the flow, after everything else is done.
+    Raises:
+        SyncFailed: deletions were refused or a table could not be compared, after everything else
+            is done.
+        BuildFailed: dbt failed, or a test of the data did.
     """
     try:
         return _validate([]).to_dict()
@@ -59,7 +76,12 @@ def validation() -> dict[str, Any]:
 def sync_pending_data_by_organization(
     organization_id: str | None = None, organization_slug: str | None = None
 ) -> dict[str, Any]:
-    """Compare one organization with the source and repair it; the others stay untouched."""
+    """Compare one organization with the source and repair it; the others stay untouched.
+
+    Raises:
+        EdenError: as :func:`validation` does; UsageError or UnknownOrganization where nothing was
+            done.
+    """
     name = dlt_pipelines.find_organization(organization_id, organization_slug)
     return _validate([name]).to_dict()
 

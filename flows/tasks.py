@@ -9,6 +9,7 @@ project's own errors do, which name nobody.
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,11 +18,17 @@ from typing import ParamSpec, TypeVar
 
 from prefect import Flow, Task, flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from dicom_export.errors import describe
+from eden import logs, sentry
 from eden.errors import EdenError
+from eden.settings import Machine, load
 
 log = logging.getLogger(__name__)
+
+STARTED_BY_PREFECT = "PREFECT__FLOW_RUN_ID"
+"""In the environment of the processes that workers start."""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -35,7 +42,7 @@ class Unexpected(EdenError):
 
 def as_task(function: Callable[Parameters, Result], name: str) -> Task[Parameters, Result]:
     """Make a task of a library's function."""
-    return task(name=name, cache_policy=NO_CACHE, persist_result=False)(discreet(function))
+    return task(name=name, cache_policy=NO_CACHE, persist_result=False)(discreet(function, name))
 
 
 def as_flow(
@@ -49,15 +56,38 @@ def as_flow(
     def make(function: Callable[Parameters, Result]) -> Flow[Parameters, Result]:
         naming = run_name or (lambda: f"{name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
         options = flow(name=name, flow_run_name=naming, persist_result=False, log_prints=False)
-        return options(discreet(function))
+        return options(_told(discreet(function, name), name))
 
     return make
 
 
-def discreet(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+def _told(function: Callable[Parameters, Result], name: str) -> Callable[Parameters, Result]:
+    """Have the records of a run say which it is, and tell Sentry how it failed."""
+
+    @wraps(function)
+    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        machine = load(Machine)
+        if os.environ.get(STARTED_BY_PREFECT):
+            logs.set_up_beside_prefect(machine.logging_level, machine.logging_format)
+        # None outside of Prefect's engine, where a command may have said it.
+        with logs.about(run_id=flow_run.id):
+            try:
+                return function(*args, **kwargs)
+            except Unexpected:
+                # Told where it came up.
+                raise
+            except EdenError as error:
+                sentry.tell(machine.sentry_dsn, error, name)
+                raise
+
+    return call
+
+
+def discreet(function: Callable[Parameters, Result], name: str) -> Callable[Parameters, Result]:
     """Let only our own errors out, without their causes.
 
-    A parser's or a driver's message quotes the values that it stumbled over.
+    A parser's or a driver's message quotes the values that it stumbled over. Sentry is told where
+    such an error came up in the flow or task of this ``name``.
     """
 
     @wraps(function)
@@ -70,6 +100,7 @@ def discreet(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
             place = describe(error)
             trail = "".join(traceback.format_tb(error.__traceback__))
             log.error("unexpected %s\n%s", place, trail)  # noqa: TRY400  # without its message
+            sentry.tell(load(Machine).sentry_dsn, error, name)
             raise Unexpected(f"unexpected {place}") from None
 
     return call

@@ -37,6 +37,8 @@ OURS = (
     "SYNC_",
     "SCHEDULE_",
     "SENTRY_",
+    "LOGGING_",
+    "RETENTION_",
     "EDEN_HOME",
 )
 
@@ -104,7 +106,7 @@ def services(running: EmbeddedServices, monkeypatch: pytest.MonkeyPatch) -> Iter
     }
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    _store(environment).create_bucket(Bucket=bucket)
+    store_client(environment).create_bucket(Bucket=bucket)
     with administrator(running) as connection:
         for database in databases:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
@@ -137,7 +139,7 @@ def hospital(services: Services, generated: Hospital, monkeypatch: pytest.Monkey
     return generated
 
 
-def _store(environment: dict[str, str]) -> S3Client:
+def store_client(environment: dict[str, str]) -> S3Client:
     return boto3.client(
         "s3",
         endpoint_url=environment["S3_ENDPOINT_URL"],

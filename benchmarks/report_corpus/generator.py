@@ -5,20 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
+from types import ModuleType
 
 from benchmarks.report_corpus.cast import Cast, Language, Name, make_cast, without_accents
 from benchmarks.report_corpus.marks import Entity, Gold, mark, unmark
 from benchmarks.report_corpus.noise import LETTERS, NOISES, Noise
-from benchmarks.report_corpus.phrases import held_out
+from benchmarks.report_corpus.phrases import (
+    regression_1,
+    regression_2,
+    regression_3,
+    regression_4,
+)
 from benchmarks.report_corpus.phrases.english import ENGLISH
 from benchmarks.report_corpus.phrases.model import Phrases
 from benchmarks.report_corpus.phrases.portuguese import PORTUGUESE
 from benchmarks.report_corpus.phrases.spanish import SPANISH
 from benchmarks.report_corpus.writer import Hand, Writer, numbers
 
+
+def _of(hand: ModuleType) -> dict[Language, Phrases]:
+    return {"es": hand.SPANISH, "pt": hand.PORTUGUESE, "en": hand.ENGLISH}
+
+
 _PHRASES: dict[Hand, dict[Language, Phrases]] = {
     "known": {"es": SPANISH, "pt": PORTUGUESE, "en": ENGLISH},
-    "held out": {"es": held_out.SPANISH, "pt": held_out.PORTUGUESE, "en": held_out.ENGLISH},
+    "regression 1": _of(regression_1),
+    "regression 2": _of(regression_2),
+    "regression 3": _of(regression_3),
+    "regression 4": _of(regression_4),
 }
 _LANGUAGES: tuple[Language, ...] = ("es", "es", "pt", "es", "pt", "en", "es", "pt", "en")
 

@@ -10,6 +10,7 @@ from dicom_export.deidentify.api import (
     Deidentifier,
     OutgoingImage,
     ReportScrubber,
+    ScrubbedReport,
     StudyDeidentifier,
 )
 from dicom_export.deidentify.basic import Basic
@@ -17,9 +18,9 @@ from dicom_export.deidentify.identifiers import Identifiers
 from dicom_export.deidentify.key import Key, Subject
 from dicom_export.deidentify.key_record import require_same_key
 from dicom_export.deidentify.passthrough import PassThrough
+from dicom_export.deidentify.reports import NamesOf, ScrubbedByRules
 from dicom_export.deidentify.rules import RULES_VERSION
 from dicom_export.layout import SCHEMA_VERSION
-from eden.errors import ConfigurationError
 from eden.settings import Export
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "OutgoingImage",
     "PassThrough",
     "ReportScrubber",
+    "ScrubbedByRules",
+    "ScrubbedReport",
     "StudyDeidentifier",
     "Subject",
     "choose",
@@ -40,22 +43,17 @@ __all__ = [
 ]
 
 
-def choose(settings: Export, scrubber: ReportScrubber | None = None) -> Deidentifier:
-    """Make what the settings ask for.
+def choose(settings: Export, names_of: NamesOf) -> Deidentifier:
+    """Make what the settings ask for; ``names_of`` reads an organization's staff and places.
 
     Raises:
-        ConfigurationError: there is no key or a short one, or nothing to scrub reports with:
-            identified data are never uploaded for want of a setting.
+        ConfigurationError: there is no key, or a short one: identified data are never uploaded for
+            want of a setting.
     """
     if settings.deidentification == "off":
         return PassThrough()
     key = Key.of(settings)
-    if scrubber is None:
-        raise ConfigurationError(
-            f"DEIDENTIFICATION={settings.deidentification}: this version cannot scrub reports yet; "
-            "nothing was uploaded"
-        )
-    return Basic(key, settings.burned_in_policy, scrubber)
+    return Basic(key, settings.burned_in_policy, ScrubbedByRules(key, names_of))
 
 
 def policy(deidentifier: Deidentifier, settings: Export) -> str:

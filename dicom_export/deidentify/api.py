@@ -109,6 +109,15 @@ class StudyDeidentifier(Protocol):
         """Search ``metadata.json``; ``made`` are ids and digests of this program's."""
 
 
+@dataclass(frozen=True, slots=True)
+class ScrubbedReport:
+    """A report without what identifies people."""
+
+    text: str = field(repr=False)
+    marks: frozenset[str] = field(default=frozenset(), repr=False)
+    """What stands for what was taken out, as ``[PATIENT]``: no identifier, whatever it says."""
+
+
 class ReportScrubber(Protocol):
     """Takes out of a report what identifies people. Used by several threads at once."""
 
@@ -116,8 +125,10 @@ class ReportScrubber(Protocol):
     def version(self) -> str:
         """Changes whenever the same text would come out differently."""
 
-    def scrub(self, text: str, study: EligibleStudy, known: Identifiers, subject: Subject) -> str:
-        """Give the text without identifiers.
+    def scrub(
+        self, text: str, study: EligibleStudy, known: Identifiers, subject: Subject
+    ) -> ScrubbedReport:
+        """Take out the identifiers.
 
         ``known`` is what the study's files and rows say. A date may stay as ``subject`` moves it,
         written YYYY-MM-DD.

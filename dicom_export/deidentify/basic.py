@@ -86,6 +86,7 @@ class BasicStudy:
         self._subject = basic.key.subject(study.organization_id, study.patient_id, study.study_id)
         self._known = Identifiers()
         self._known.learn_rows(study)
+        self._marks: set[str] = set()
         self._ready: Search | None = None
 
     def disclosed(self) -> EligibleStudy:
@@ -125,7 +126,9 @@ class BasicStudy:
 
     def report(self, text: str, report: EligibleReport) -> str:  # noqa: ARG002
         """Scrub a report."""
-        return self._basic.scrubber.scrub(text, self._study, self._known, self._subject)
+        scrubbed = self._basic.scrubber.scrub(text, self._study, self._known, self._subject)
+        self._marks |= scrubbed.marks
+        return scrubbed.text
 
     def search_image(self, outgoing: OutgoingImage) -> Collection[Residue]:
         """Search a file's header whole, and its pixels for what can be text."""
@@ -141,7 +144,7 @@ class BasicStudy:
         """Search a report."""
         known = self._known.dates | self._known.birth_dates
         moved = {str(day) for one in known if (day := self._subject.moved(one))}
-        return self._search().in_report(text, made=moved)
+        return self._search().in_report(text, made=self._marks | moved)
 
     def search_metadata(self, content: bytes, made: Collection[str]) -> Collection[Residue]:
         """Search ``metadata.json``."""

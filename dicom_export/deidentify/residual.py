@@ -40,6 +40,7 @@ from dicom_export.deidentify.dates import make_date
 from dicom_export.deidentify.folding import fold, words
 from dicom_export.deidentify.identifiers import Identifiers
 from dicom_export.deidentify.rules import RuleKind, rules, vocabulary
+from dicom_export.scrub.lexicon import has_meaning, is_administrative
 
 
 class Residue(StrEnum):
@@ -95,7 +96,6 @@ class Search:
     @classmethod
     def of(cls, known: Identifiers) -> Search:
         """Make a search for these identifiers."""
-        ordinary = _ordinary()
         codes = {"".join(words(code)) for code in known.codes}
         letters = {code for code in codes if code.isalpha()}
         mixed = {code for code in codes - letters if not code.isdecimal()}
@@ -104,7 +104,7 @@ class Search:
         names = {word for person in people for word in person if not word.isdecimal()} | {
             code for code in letters if len(code) >= SHORTEST_NAME_WITHIN
         }
-        names = {name for name in names if _is_telling(name)} - ordinary
+        names = {name for name in names if _is_telling(name) and not _is_ordinary(name)}
         places = {" ".join(words(place)) for place in known.places}
         return cls(
             names=frozenset(names),
@@ -114,7 +114,7 @@ class Search:
             digits=frozenset(code for code in codes if code.isdecimal()),
             mixed=tuple(sorted(code for code in mixed if len(code) >= SHORTEST_NUMBER)),
             mixed_words=frozenset(code for code in mixed if len(code) >= SHORTEST_MIXED_WORD),
-            places=tuple(sorted(place for place in places if _is_place(place, ordinary))),
+            places=tuple(sorted(place for place in places if _is_place(place))),
             dates=frozenset(known.dates | known.birth_dates),
             uids=tuple(sorted(uid for uid in known.uids if len(uid) >= SHORTEST_IN_PIXELS)),
             raw=tuple(sorted(raw for raw in known.raw if len(raw) >= SHORTEST_NAME)),
@@ -214,9 +214,11 @@ def _is_latin(name: str) -> bool:
     return all(ord(letter) < 0x250 for letter in name)
 
 
-def _is_place(place: str, ordinary: frozenset[str]) -> bool:
+def _is_place(place: str) -> bool:
     parts = place.split()
-    return len(parts) > 1 and len(place) >= SHORTEST_PLACE and not ordinary.issuperset(parts)
+    # 'Sede Central' is said of any place, 'Clínica del Valle' is not.
+    is_any = all(part in _listed() or is_administrative(part) for part in parts)
+    return len(parts) > 1 and len(place) >= SHORTEST_PLACE and not is_any
 
 
 def _is_unlikely(needle: str) -> bool:
@@ -239,10 +241,15 @@ def _has_pair(person: frozenset[str], found_words: Iterable[str]) -> bool:
     return False
 
 
+def _is_ordinary(word: str) -> bool:
+    """Whether a word alone says nothing of a person: it is listed, or a report may hold it."""
+    return word in _listed() or has_meaning(word)
+
+
 @cache
-def _ordinary() -> frozenset[str]:
-    """Words that alone say nothing of a person: those of the vocabulary and of the rules."""
-    kinds = ("description", "manufacturer", "model", "ordinary")
+def _listed() -> frozenset[str]:
+    """Words of the vocabulary and of the rules."""
+    kinds = ("description", "manufacturer", "model")
     listed = {word.lower() for kind in kinds for word in vocabulary(kind)}
     terms = (
         value

@@ -53,7 +53,10 @@ class CueFinder:
                 kind = rules.LETTER_TITLES.get(word.text)
                 begin = self._reader.behind(index, BEHIND_TITLE)
                 # 'D. Nasc.', 'D. O. B.', 'TR 45 ms': only before a known or a usual name.
-                if begin is None or not self._reader.is_somebody(begin):
+                if begin is None or len(self._words[begin].text) == 1:
+                    continue
+                is_made_by = index > 0 and self._words[index - 1].text in rules.MADE_BY
+                if not self._reader.is_somebody(begin) and not (is_made_by and len(word.text) > 1):
                     continue
             if kind is None:
                 continue
@@ -88,7 +91,10 @@ class CueFinder:
                 continue
             kind = label_kind(tuple(word.text for word in self._words[first : index + 1]))
             if kind:
-                return kind, length == 1 and self._words[index].text in rules.WEAK_LABELS
+                word = self._words[index].text
+                # 'Lado:' may be 'Laudo:', and 'Inforem:' 'Informe:'.
+                is_guessed = kind is not Kind.PATIENT and (word,) not in rules.LABELS
+                return kind, length == 1 and (word in rules.WEAK_LABELS or is_guessed)
         return None
 
     def _behind_deeds(self) -> Iterator[Run]:
@@ -99,8 +105,18 @@ class CueFinder:
             elif word.text in rules.CLOSINGS:
                 begin = self._reader.behind(index, BEHIND_WORD)
             elif word.text in rules.BARE_LABELS:
-                begin, kind = self._reader.behind(index, BEHIND_WORD), rules.BARE_LABELS[word.text]
+                begin, kind = self._past_adjective(index), rules.BARE_LABELS[word.text]
                 is_weak = begin is not None and not set(self._page.gap(begin)) & set(",:(")
+                if begin is not None and ":" in self._page.gap(begin) and not word.opens:
+                    # A label: `_labelled` knows what may stand behind it.
+                    continue
+                is_told = word.opens or (begin is not None and "," in self._page.gap(begin))
+                if word.text in rules.COMMA_LABELS and not (is_told and not is_weak):
+                    continue
+            elif word.text in rules.QUOTED or word.text in rules.ACCORDING:
+                begin, kind, is_weak = self._past_quote(index), Kind.PERSON, True
+            elif word.text in rules.KNOWN_AS:
+                begin, kind, is_weak = self._past_as(index), Kind.PERSON, True
             elif word.text == "i" and word.opens and self._page.gap_after(index) == ", ":
                 # 'I, John Smith, have reviewed the images', not 'Grade I, Nodule'.
                 begin, is_weak = self._reader.behind(index, BEHIND_WORD), True
@@ -110,6 +126,32 @@ class CueFinder:
             run = self._reader.read(begin, kind, is_certain=not is_weak)
             if run:
                 yield run
+
+    def _past_adjective(self, index: int) -> int | None:
+        behind = self._reader.behind(index, BEHIND_WORD)
+        for _ in range(rules.MOST_PARTICLES):
+            if behind is None or self._words[behind].text not in rules.LABEL_ADJECTIVES:
+                break
+            behind = self._reader.behind(behind, BEHIND_WORD)
+        return behind
+
+    def _past_as(self, index: int) -> int | None:
+        behind = self._reader.behind(index, BEHIND_WORD)
+        if behind is not None and self._words[behind].text in {"as", "como"}:
+            return self._reader.behind(behind, BEHIND_WORD)
+        return None
+
+    def _past_quote(self, index: int) -> int | None:
+        """Find the word behind 'según relata', 'segundo relato de', 'according to'."""
+        before = self._words[index - 1].text if index else ""
+        word = self._words[index]
+        is_said = word.opens and word.text in rules.SAYS
+        if word.text in rules.QUOTED and not is_said and before not in rules.ACCORDING:
+            return None
+        behind = self._reader.behind(index, BEHIND_WORD)
+        if behind is not None and self._words[behind].text in {"a", "de", "do", "da", "to", "el"}:
+            behind = self._reader.behind(behind, BEHIND_WORD)
+        return behind
 
     def _past_preposition(self, index: int) -> int | None:
         """Find the word behind 'firmado digitalmente por'."""
@@ -130,7 +172,7 @@ class CueFinder:
 
     def _before_roles(self) -> Iterator[Run]:
         for index in range(1, len(self._words)):
-            if self._words[index].text not in rules.ROLES:
+            if not self._is_role(index):
                 continue
             if not _BEFORE_ROLE.fullmatch(self._page.gap(index)):
                 continue
@@ -145,6 +187,12 @@ class CueFinder:
                 first += 1
             if index - first >= 2:
                 yield Run(first, index - 1, Kind.DOCTOR)
+
+    def _is_role(self, index: int) -> bool:
+        word = self._words[index].text
+        return word in rules.ROLES or (
+            word in rules.YEARS_OF_RESIDENTS and self._reader.next_text(index) == "year"
+        )
 
     def _may_precede_role(self, index: int, is_last: bool) -> bool:
         if not is_last and not self._reader.joins(index + 1):

@@ -18,6 +18,8 @@ from dicom_export.scrub.people import People
 from dicom_export.scrub.reading import MOST_WORDS, Reader, Run
 
 _NUMBER_FOLLOWS = re.compile(r"[ :=]{1,2}\d")
+_AGE_FOLLOWS = re.compile(r", ?(?:de )?\d{1,3}[ -]?(?:anos?|years?|yrs?|yo|y/o|meses|months)\b")
+_DONE_TO_FOLLOWS = re.compile(r" se l[aeo] [a-z]")
 _SHORTEST_CERTAIN = 3
 
 
@@ -104,7 +106,7 @@ class KnownFinder:
             return False
         if is_ordinary(word.text):
             return self._reads_like_a_name(index)
-        owners = [self._people.people[owner] for owner in self._people.owners(word.text)]
+        owners = [self._people[owner] for owner in self._people.owners(word.text)]
         is_close = self._is_close(index)
         if not has_meaning(word.text):
             return word.is_capitalized or is_close or not (word.tells or is_given_name(word.text))
@@ -113,7 +115,14 @@ class KnownFinder:
         return any(owner.kind is Kind.PATIENT for owner in owners)
 
     def _is_acting(self, index: int) -> bool:
-        """Tell whether what only people do follows: 'Costa refiere'."""
+        """Tell whether what is said of people only follows: 'Costa refiere', 'Costa, 34 años'."""
+        end = self._words[index].end
+        if _AGE_FOLLOWS.match(self._page.text, end) or _DONE_TO_FOLLOWS.match(self._page.text, end):
+            return True
+        before = self._words[index - 1] if index else None
+        if before and before.opens and before.text in {"a", "em", "en", "in", "to"}:
+            # 'Em Costa foi colocado um dreno'.
+            return self._reader.next_text(index) in {"foi", "fue", "was"}
         is_next = self._page.gap_after(index) in {" ", "\n"}
         return is_next and self._reader.next_text(index) in rules.PERSON_VERBS
 
@@ -137,6 +146,8 @@ class KnownFinder:
             and self._reader.is_initial(index - count - 1)
             and self._page.gap(index - count) in {". ", ".", " "}
             and not self._page.gap(index - count - 1).endswith(("/", "\N{DEGREE SIGN}"))
+            # '38.5 C. Miller score'.
+            and not self._page.gap(index - count - 1).rstrip(" ")[-1:].isdigit()
             and self._people.with_initial(owners, self._words[index - count - 1].text)
         ):
             count += 1
@@ -174,10 +185,12 @@ class KnownFinder:
         word = self._words[index]
         if is_ordinary(word.text) or word.text in rules.PARTICLES or len(word.text) == 1:
             return False
+        if word.text in rules.TITLES or word.text in rules.LETTER_TITLES:
+            return False
         if word.tells:
             return word.is_capitalized and (is_name(word.text) or not word.opens)
         return is_given_name(word.text) or is_family_name(word.text)
 
     def _is_close(self, index: int) -> bool:
         owners = self._people.owners(self._words[index].text)
-        return any(self._people.people[owner].is_close for owner in owners)
+        return any(self._people[owner].is_close for owner in owners)

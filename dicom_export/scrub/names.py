@@ -14,6 +14,7 @@ from dicom_export.scrub.model import Kind
 from dicom_export.scrub.page import Page
 from dicom_export.scrub.people import People
 from dicom_export.scrub.reading import Reader, Run
+from dicom_export.scrub.rules import PARTICLES
 
 _SPACED = re.compile(r"(?<!\w)(?:[^\W\d_] ){4,40}[^\W\d_](?!\w)")
 _STRONGEST_FIRST = (Kind.PATIENT, Kind.DOCTOR, Kind.PERSON)
@@ -39,9 +40,35 @@ def find(
     reader = Reader(page, people, apart)
     announced = list(CueFinder(page, reader).find())
     known, left = KnownFinder(page, people, reader).find(_indexes(announced))
-    merged = _merged([*announced, *known])
+    merged = _merged(_with_particles(page, people, run) for run in (*announced, *known))
     found = [_resolved(page, people, run) for run in merged]
     return [*found, *_spaced(page, people)], len(left - _indexes(merged))
+
+
+def _with_particles(page: Page, people: People, run: Run) -> Run:
+    """Take in the particles before a name that are its own: 'De la Cruz'."""
+    first = run.first
+    owners = people.owners(page.words[first].text)
+    for at in range(run.first, run.last + 1):
+        owners = owners or people.owners(page.words[at].text)
+    while (
+        first > 0
+        and page.gap(first) == " "
+        and people.is_led(owners, page.words[first - 1].text, page.words[first].text)
+    ):
+        first -= 1
+    begin = first
+    while (
+        begin > 0
+        and page.gap(begin) == " "
+        and page.words[begin - 1].text in PARTICLES
+        and len(page.words[begin - 1].text) > 1
+    ):
+        begin -= 1
+    if page.words[begin].opens and begin < first and run.last > run.first:
+        # '-- DE GOMES, ANTÔNIO --'
+        first = begin
+    return Run(first, run.last, run.kind)
 
 
 def _indexes(runs: Iterable[Run]) -> set[int]:
@@ -72,7 +99,7 @@ def _who(people: People, words: set[str], told: Kind | None) -> tuple[Kind, str 
     """Tell who is named by these words, in the light of what was told by others around them."""
     counts = Counter(owner for word in words for owner in people.owners(word))
     most = max(counts.values(), default=0)
-    best = [people.people[owner] for owner, count in counts.items() if count == most]
+    best = [people[owner] for owner, count in counts.items() if count == most]
     close = [person for person in best if person.is_close] or best
     doctors = [person for person in close if person.kind is Kind.DOCTOR]
     is_patient = any(person.kind is Kind.PATIENT for person in close)

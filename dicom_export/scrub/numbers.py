@@ -82,7 +82,7 @@ class NumberFinder:
     ) -> None:
         """Prepare for one page."""
         self._page = page
-        self._text = text = page.text
+        self._text = text = _WRAPPED.sub(" ", page.text)
         self._ids = ids
         self._phrases = phrases
         self._days = days
@@ -96,7 +96,10 @@ class NumberFinder:
         self._take_all(self._ids.finditer(self._text), Kind.ID, may_take=self._is_certain_id)
         self._take(rules.EMAIL, Kind.EMAIL)
         self._take(rules.URL, Kind.URL)
+        has_month = rules.MONTH_WORD.search(self._text) is not None
         for pattern in rules.WHOLE_DATES:
+            if not has_month and pattern in rules.DATES_WITH_MONTHS:
+                continue
             # A line may end within a date.
             matches = pattern.finditer(self._text.replace("\n", " "))
             self._take_all(matches, Kind.DATE, may_take=self._is_date)
@@ -108,7 +111,11 @@ class NumberFinder:
         for pattern in rules.STREETS:
             self._take(pattern, Kind.ADDRESS, may_take=self._is_street)
         self._take(rules.LICENCES, Kind.LICENCE, may_take=self._is_licence)
+        self._take(rules.LICENCE_BEHIND_NAME, Kind.LICENCE, may_take=self._is_free)
+        self._take(rules.PHONE_BEHIND_NAME, Kind.PHONE, may_take=self._is_free)
         self._take(rules.LABELLED_PHONE, Kind.PHONE, may_take=self._is_phone)
+        matches = rules.INTERNATIONAL_PHONE.finditer(self._text.replace("\n", " "))
+        self._take_all(matches, Kind.PHONE, cut=self._international_phone)
         self._take(rules.LABELLED_ID, Kind.ID, may_take=self._is_labelled_id)
         for pattern in rules.IDS:
             self._take(pattern, Kind.ID, may_take=self._is_free)
@@ -153,10 +160,11 @@ class NumberFinder:
             self._text = "".join([*parts, self._text[done:]])
 
     def _end_of_address(self, start: int, stop: int) -> int:
-        """Stop where another label or another sentence begins, if a number stands before it."""
+        """Stop at a phone's label, and at another or a sentence if a number stands before it."""
         text = self._text[start:stop]
         for match in _NEXT_LABEL.finditer(text):
-            if _count_digits(text[: match.start()]):
+            is_phone = match[0].strip(" ,;-").startswith(("tel", "fon", "phon", "cel", "fax"))
+            if is_phone or _count_digits(text[: match.start()]):
                 text = text[: match.start()]
                 break
         return start + len(text.rstrip(" .,;"))
@@ -170,10 +178,17 @@ class NumberFinder:
         is_unlike_a_row = is_long and (
             groups[0] > rules.LONG_GROUP or groups[1] >= rules.LONG_GROUP
         )
-        is_unlike_a_row = is_unlike_a_row or bool(rules.SPANISH_PHONE.fullmatch(text))
+        is_unlike_a_row = is_unlike_a_row or bool(rules.PAIRED_PHONE.fullmatch(text))
         if not is_unlike_a_row or rules.NO_PHONE.fullmatch(text):
             return start
         return start + len(text)
+
+    def _international_phone(self, start: int, stop: int) -> int:
+        """Give its end, before a measurement behind it; `start` where too little is left."""
+        kept = self._kept.find(1, start, stop)
+        text = self._text[start : stop if kept < 0 else kept].rstrip(" .-(")
+        is_long = _count_digits(text) >= rules.DIGITS_OF_AN_INTERNATIONAL_PHONE
+        return start + len(text) if is_long else start
 
     def _is_street(self, match: re.Match[str]) -> bool:
         """Judge the words of a street's name: capitalized or, where that tells nothing, a name."""
@@ -185,7 +200,11 @@ class NumberFinder:
                 continue
             if word.tells and not word.is_capitalized:
                 return False
-            named = named or word.tells or not is_ordinary(word.text) or is_name(word.text)
+            is_plain = is_ordinary(word.text) and not is_name(word.text)
+            # 'PERIFERICO BILATERAL, FRACTURA 5': no street is called so.
+            if is_plain and not word.tells:
+                return False
+            named = named or word.tells or not is_plain
         return named
 
     def _is_capital(self, start: int) -> bool:
@@ -297,10 +316,14 @@ def _kept(text: str) -> bytearray:
 
 
 _NEXT_LABEL = re.compile(
-    r"[ ,;-]{1,3}(?:tel|telefono|telefone|phone|fono|fone|cel|celular|edad|idade|age|fecha|data|"
-    r"date|dni|ci|cpf|rut|"
+    r"[ ,;-]{1,3}(?:tels?|telefonos?|telefones?|phones?|fonos?|fones?|fax|cel|celular|mobile|"
+    r"edad|idade|age|fecha|data|date|dni|ci|cpf|rut|"
     r"e-?mail|correo)\b|[.;] (?=[a-z])|\t| {2}"
 )
+
+
+# A number goes on in the next line, where lines are filled.
+_WRAPPED = re.compile(r"(?<=[^\n]{50})\n(?=[(+]?\d)")
 
 
 def _count_digits(text: str) -> int:

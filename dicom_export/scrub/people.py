@@ -16,6 +16,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SHORTEST_FUZZY = 6
 _LONGEST_FUZZY = 40
 _SHORTEST_PART = 4
+_NOBODY: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +33,38 @@ class Somebody:
     """Particles, each with the word behind it: ('de', 'la'), ('la', 'cruz')."""
 
 
-class People:
-    """Everybody who is known, by the words of their names."""
+class Staff:
+    """The staff of an organization by the words of their names; made once for all its studies."""
 
     def __init__(self, people: Sequence[Somebody]) -> None:
         self.people = people
+        self.by_word: dict[str, frozenset[int]] = {}
+        numbers: dict[str, set[int]] = {}
+        for number, person in enumerate(people):
+            for word in person.words:
+                numbers.setdefault(word, set()).add(number)
+        self.by_word = {word: frozenset(owners) for word, owners in numbers.items()}
+
+
+class People:
+    """Everybody who is known, by the words of their names; people are told by their numbers."""
+
+    def __init__(self, close: Sequence[Somebody], staff: Staff) -> None:
+        self._close = close
+        self._staff = staff
         self._owners: dict[str, set[int]] = {}
         self._almost: dict[str, set[str]] = {}
         self._found: dict[str, frozenset[int]] = {}
-        for number, person in enumerate(people):
+        for number, person in enumerate(close):
             for word in person.words:
-                self._owners.setdefault(word, set()).add(number)
-                if person.is_close and len(word) >= _SHORTEST_FUZZY and not is_ordinary(word):
+                self._owners.setdefault(word, set()).add(-1 - number)
+                if len(word) >= _SHORTEST_FUZZY and not is_ordinary(word):
                     for variant in with_one_letter_less(word):
                         self._almost.setdefault(variant, set()).add(word)
+
+    def __getitem__(self, owner: int) -> Somebody:
+        """Give the person of a number: the staff from 0 up, those close from -1 down."""
+        return self._staff.people[owner] if owner >= 0 else self._close[-1 - owner]
 
     def owners(self, word: str) -> frozenset[int]:
         """Tell whose name the word belongs to, also with one letter wrong where that is safe."""
@@ -55,10 +74,10 @@ class People:
         return found
 
     def _look_up(self, word: str) -> frozenset[int]:
-        exact = self._owners.get(word)
+        exact = self._staff.by_word.get(word, _NOBODY) | self._owners.get(word, _NOBODY)
         may_be_misspelt = _SHORTEST_FUZZY - 1 <= len(word) <= _LONGEST_FUZZY
         if exact or not may_be_misspelt or is_ordinary(word) or is_name(word):
-            return frozenset(exact or ())
+            return exact
         meant: set[str] = set()
         for variant in with_one_letter_less(word):
             meant |= self._almost.get(variant, set())
@@ -67,16 +86,16 @@ class People:
             for name in meant
             for owner in self._owners[name]
             # Nobody mistypes the first letter and does not see it.
-            if self.people[owner].is_close and name[0] == word[0]
+            if name[0] == word[0]
         )
 
     def is_led(self, owners: Iterable[int], particle: str, word: str) -> bool:
         """Tell whether the particle stands before the word in the name of any of these."""
-        return any((particle, word) in self.people[owner].led for owner in owners)
+        return any((particle, word) in self[owner].led for owner in owners)
 
     def with_initial(self, owners: Iterable[int], letter: str) -> bool:
         """Tell whether a name of any of these begins with the letter."""
-        return any(letter in self.people[owner].initials for owner in owners)
+        return any(letter in self[owner].initials for owner in owners)
 
 
 def with_one_letter_less(word: str) -> set[str]:

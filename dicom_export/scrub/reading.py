@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dicom_export.scrub import rules
+from dicom_export.scrub.folding import BARRIER
 from dicom_export.scrub.lexicon import (
     has_meaning,
     is_administrative,
@@ -20,7 +21,7 @@ from dicom_export.scrub.page import Page, Shape, Word
 from dicom_export.scrub.people import People
 
 BEHIND_TITLE = re.compile(r"\(|[.:]{0,2} {0,2}\n?|[./] {0,2}")
-BEHIND_LABEL = re.compile(r"[.)]?[ \t]{0,4}:[ \t]{0,8}(?:\n[ \t]{0,8}-? ?)?")
+BEHIND_LABEL = re.compile(r"[.)]?(?:[ \t]{0,4}|[ .]{2,40}):[ \t]{0,8}(?:\n[ \t]{0,8}-? ?)?")
 BEHIND_WORD = re.compile(r"[,:]? {1,2}\(?|\n|[:,]? ?\n{1,2} ?|: ?")
 MOST_WORDS = 8
 
@@ -30,6 +31,7 @@ _WITHIN = re.compile(r" ?[,.\-^_']? ?|-\n")
 _LINE_END = re.compile(r",? ?\n {0,2}(?:- )?")
 _LINE_END_BEHIND_INITIAL = re.compile(r"\. ?\n {0,2}")
 _DEGREE = re.compile(r"(?:m\. ?d|ph\. ?d|d\. ?o|m\. ?b|f\. ?r)\b")
+_NUMBER_NEXT = re.compile(r"[ .,/-]{1,2}\(?\d{1,2}(?!\d)(?! ?(?:anos|years))")
 _SHORTEST_INITIALS = 2
 _FILLED_LINE = 50
 _SURE = 2
@@ -71,7 +73,7 @@ class Reader:
             if index is None:
                 return None
             text = self._words[index].text
-            if text in rules.TITLES:
+            if text in rules.TITLES or self._is_letter_title(index):
                 behind = self.behind(index, BEHIND_TITLE)
                 if behind is not None and self._page.gap(behind) == "(":
                     is_ending = self._words[behind].text == "a"
@@ -82,6 +84,18 @@ class Reader:
             else:
                 return index
         return index
+
+    def _is_letter_title(self, index: int) -> bool:
+        """Tell whether 'TR' stands before a name in 'por TR Ana Ruiz'."""
+        word = self._words[index]
+        behind = self.behind(index, BEHIND_TITLE)
+        return (
+            word.text in rules.LETTER_TITLES
+            and len(word.text) > 1
+            and word.shape is Shape.UPPER
+            and behind is not None
+            and self.may_be_name(self._words[behind])
+        )
 
     def read(
         self, index: int | None, kind: Kind, *, is_label: bool = False, is_certain: bool = True
@@ -109,10 +123,15 @@ class Reader:
                 if owners and known and not owners & known and set(gap) & set(",\n"):
                     break
             word = self._words[at]
-            if word.text in rules.PARTICLES and at - first - count <= rules.MOST_PARTICLES:
+            is_particle = word.text in rules.PARTICLES and (
+                at == first or self._page.gap(at) != "-"
+            )
+            if is_particle and at - first - count <= rules.MOST_PARTICLES:
                 at += 1
                 continue
-            if not self._continues(at, is_label=is_label):
+            is_other = self._begins_label(at)
+            is_double = last is not None and self._page.gap(at) == "-"
+            if is_other or not (is_double or self._continues(at, is_label=is_label)):
                 break
             # Behind a usual given name, the family name may be any; 'paciente' is less sure.
             sure = _SURE if kind is Kind.PATIENT else 1
@@ -126,10 +145,32 @@ class Reader:
             return None
         return Run(first, last, kind)
 
+    def _begins_label(self, index: int) -> bool:
+        """Tell whether the next label stands here: 'Surname: Price  Given names: Ann'."""
+        for length in range(1, rules.LONGEST_LABEL + 1):
+            behind = index + length
+            if behind > len(self._words) or (length > 1 and self._page.gap(behind - 1) != " "):
+                return False
+            if BEHIND_LABEL.match(self._page.text, self._words[behind - 1].end):
+                label = tuple(word.text for word in self._words[index:behind])
+                return label in rules.LABELS and length > 1
+        return False
+
+    def _is_of_date(self, index: int) -> bool:
+        """Tell whether a month or a weekday with a number stands here: 'Ruiz, julio 17'."""
+        word = self._words[index]
+        is_number_next = _NUMBER_NEXT.match(self._page.text, word.end)
+        return bool(is_number_next) and (
+            word.text in rules.MONTH_NUMBERS or word.text in rules.WEEKDAYS
+        )
+
     def may_begin(self, index: int) -> bool:
         """Tell whether a sentence that goes on here names somebody."""
-        index = self._past_particles(index)
+        first, index = index, self._past_particles(index)
         word = self._words[index]
+        if index > first and not word.tells:
+            # 'PACIENTE DE FOTOTIPO...' goes on, 'PACIENTE DE LA CRUZ' is a name if it is known.
+            return bool(self._people.owners(word.text)) and self.is_somebody(index)
         if word.tells:
             return word.is_capitalized and self._continues(index, is_label=False)
         return self.is_somebody(index) or self._is_named_next(index)
@@ -170,6 +211,8 @@ class Reader:
     def joins(self, index: int, *, is_known: bool = False) -> bool:
         """Tell whether a word can belong to one name with the word before it."""
         gap = self._page.gap(index)
+        if self._is_of_date(index):
+            return False
         if index in self._apart or _DEGREE.match(self._page.text, self._words[index].start):
             return False
         if "\n" in gap:
@@ -192,7 +235,10 @@ class Reader:
         words = [self._words[at] for at in range(first, last + 1)]
         letters = sum(len(word.text) == 1 for word in words)
         return letters >= _SHORTEST_INITIALS or any(
-            len(word.text) > 1 and word.text not in rules.PARTICLES for word in words
+            len(word.text) > 1
+            and word.text not in rules.PARTICLES
+            and word.text not in rules.LETTER_TITLES
+            for word in words
         )
 
     def _continues(self, index: int, *, is_label: bool) -> bool:
@@ -200,13 +246,17 @@ class Reader:
         if len(word.text) == 1:
             return self.is_initial(index)
         is_small = word.tells and word.shape is Shape.LOWER
+        if self._follows_initial(index) and not is_small and not is_administrative(word.text):
+            return True
         if self._people.owners(word.text) and (
             not is_small or not has_meaning(word.text) or self._is_titled(index)
         ):
             return True
         if is_small:
             return is_label and is_name(word.text) and not is_ordinary(word.text)
-        if not is_ordinary(word.text) or (is_name(word.text) and not self._is_label(index)):
+        if not is_ordinary(word.text) or (
+            is_name(word.text) and not (self._is_label(index) and (word.text,) in rules.LABELS)
+        ):
             return True
         # Right behind 'Dr.', or within a name, a capital says more than the word's other meaning;
         # behind a label only where a name follows ('Validado: Varas Valdés').
@@ -214,6 +264,17 @@ class Reader:
             word.shape is Shape.TITLE and word.tells and not is_administrative(word.text)
         )
         return is_written_so and (not is_label or self._begins_surname(index))
+
+    def _follows_initial(self, index: int) -> bool:
+        """Tell whether 'Dr. E.' stands before the word."""
+        return (
+            index > 1
+            and len(self._words[index - 1].text) == 1
+            and self._page.gap(index).startswith(".")
+            and (
+                len(self._words[index - 2].text) == 1 or self._words[index - 2].text in rules.TITLES
+            )
+        )
 
     def _begins_surname(self, index: int) -> bool:
         behind = index + 1
@@ -238,7 +299,14 @@ class Reader:
         word = self._words[index]
         if is_expected or self._people.owners(word.text):
             return not word.tells or word.is_capitalized
-        return is_given_name(word.text) and not is_ordinary(word.text) and self.may_be_name(word)
+        if is_given_name(word.text) and not is_ordinary(word.text):
+            return self.may_be_name(word)
+        # 'RUIZ DIAZ, Zoila', and where capitals do not tell, at the end of a line.
+        if word.tells:
+            is_turned = self._words[index - 1].shape is Shape.UPPER and word.shape is Shape.TITLE
+            return is_turned and len(self._words[index - 1].text) > 1 and not is_ordinary(word.text)
+        ends = self._page.gap_after(index).lstrip(" .")[:1] in {"\n", BARRIER}
+        return ends and is_given_name(word.text)
 
     def _is_named_next(self, index: int) -> bool:
         """Tell whether an unknown word stands right before a usual name: 'VIOLETA FLORES'."""
@@ -247,7 +315,7 @@ class Reader:
         return (
             not word.tells
             and len(word.text) > 1
-            and not is_ordinary(word.text)
+            and (is_given_name(word.text) or not is_ordinary(word.text))
             and behind < len(self._words)
             and self._page.gap(behind) == " "
             and self.is_somebody(behind)
@@ -262,13 +330,20 @@ class Reader:
 
     def is_patient(self, word: str) -> bool:
         """Tell whether the patient is called so."""
-        return any(
-            self._people.people[owner].kind is Kind.PATIENT for owner in self._people.owners(word)
-        )
+        return any(self._people[owner].kind is Kind.PATIENT for owner in self._people.owners(word))
 
     def _is_wrapped_name(self, index: int) -> bool:
         """Tell whether a name goes on in the next line: surely a usual one, any in filled lines."""
         word = self._words[index]
+        if len(word.text) == 1 or self._is_label(index):
+            return False
+        if word.text in rules.PARTICLES:
+            return (
+                index + 1 < len(self._words)
+                and self._page.gap(index + 1) == " "
+                and is_name(self._words[index + 1].text)
+                and self.may_be_name(self._words[index + 1])
+            )
         if is_name(word.text) and not is_ordinary(word.text) and self.may_be_name(word):
             return True
         end = self._page.text.rfind("\n", 0, word.start)

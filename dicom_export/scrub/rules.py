@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from dicom_export.scrub.folding import BARRIER
 from dicom_export.scrub.model import Kind
 
-RULES_VERSION = "1"
+RULES_VERSION = "5"
 """Changes with every change of a rule or of the lexicon: the export sends reports anew then."""
 
 
@@ -42,7 +43,7 @@ def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
 PARTICLES = _words(
     """
     de del la las los da das do dos d di du e y i van von der den ter le san santa sant st saint
-    mac mc" " al el bin ibn
+    mac mc al el bin ibn
     """
 )
 """Words within a name that are no evidence of it."""
@@ -61,7 +62,7 @@ TITLES: Mapping[str, Kind] = {
         _words(
             """
             dr dra drs dres doctor doctora doutor doutora prof profa profesor professor
-            professora lic licda tec tecn enf bach mag
+            professora lic licda tec tecn tco tca tecnol enf enfa bach mag mgter msc sor
             """
         ),
         Kind.DOCTOR,
@@ -81,6 +82,14 @@ LETTER_TITLES: Mapping[str, Kind] = {"tr": Kind.DOCTOR, "rt": Kind.DOCTOR, "d": 
 """Only in capitals before a capitalized name: 'TR Ana Ruiz'."""
 
 _PATIENT = """
+nombre del nino|nombre de la nina|nombre del bebe|nome da crianca|nome do bebe|childs name|
+babys name|nome proprio|nombre propio|nombre de pila|apelido|apelidos|apellido paterno|
+apellido materno|
+primer apellido y segundo|segundo nombre|primer nombre|insured|insured name|px|nombre del px|
+nombre del enfermo|enfermo|enferma|doente|nome do utente|nome do doente|
+nome completo do paciente|apellido s y nombre s|apellidos nombres|apellido nombre|nombre s|
+apellido s|nombre s y apellido s|nome s|menor|nombre del menor|lactente|client name|subject|
+subject name|patient surname|patients name|patients full name|baby|child|
 paciente|pacientes|pte|pcte|pac|paciente nombre|nombre del paciente|nombre de la paciente|
 nome do paciente|nome da paciente|nombre paciente|nome paciente|patient|patients|patient name|
 name of patient|pt|pt name|nombre|nombres|nome|name|nombre completo|nome completo|full name|
@@ -93,6 +102,25 @@ examinada|nombre social|re|ref|asunto|assunto|cliente|client|titular|identificac
 datos del paciente
 """
 _DOCTOR = """
+supervisor|supervisora|preceptor|firma electronica|firma digital|assinatura eletronica|
+assinatura digital|responsable del informe|responsavel pelo laudo|responsavel pelo exame|
+responsible for this report|reported by|authenticated|rpt|inf|visto|ordering md|referring md|
+resp|responsable tecnico|responsavel tecnico|rad|tec|tca|tco|tec rx|tec rad|tecnico rx|sol|med|
+med sol|medico sol|med solicitante|dr solicitante|dra solicitante|doctor solicitante|med tratante|
+medico remitente|medico emisor|medico de cabecera|medico de guardia|medico interno|medico de sala|
+medico ref|medico radiologo informante|medico especialista|medico executante|medico de familia|
+profissional solicitante|profissional responsavel|profesional responsable|profesional actuante|
+profesional informante|executante|executor|ejecutante|realizo|realizado|realizada|realizou|
+executado|efectuo|efetuado|firma medico|firma del medico|firma y aclaracion|firma y sello|
+aclaracion|sello|carimbo|assinatura e carimbo|nombre del medico|nome do medico|enfermera|
+enfermero|enfermeira|enfermeiro|nurse|anesthetist|anesthesiologist|gp|general practitioner|
+family doctor|family physician|consultant radiologist|reporting radiologist|reporting doctor|
+reported|authorised|authorized|dictating physician|dictating radiologist|dictating|dictation|
+transcriptionist|typist|author|autor|autora|signatory|signed off|electronically signed|
+electronic signature|final signature|verifying|verifier|cosigned|cosigner|requester|requestor|
+requested|ordered|referrer|radiology resident|fellow|radiographers|imaging technologist|
+performed|performing technologist|performing physician|primer lector|segundo lector|
+laudou|laudista|segunda lectura|segunda leitura|
 medico|medica|medico solicitante|medica solicitante|medico tratante|medico derivante|
 medico informante|medico que refiere|medico referente|medico responsable|medico responsavel|
 medico laudador|medico assistente|medico radiologo|medico radiologista|solicitante|solicita|
@@ -114,8 +142,13 @@ dr a informante|jefe de servicio|residente|resident|staff|cirujano|surgeon|anest
 dirigido a|a|ao|to|attn|atencion|para|from
 """
 _PERSON = """
+family contact|contacto familiar|contato familiar|marido|mama|papa|mae e acompanhante|abuela|
+abuelo|avo|grandmother|
+grandfather|tia|tio|aunt|uncle|sobrina|sobrino|cuidador|cuidadora|carer|caregiver|vecina|vecino|
+esposa e acompanhante|companheiro|companheira|pareja|partner|cunada|nuera|yerno|apoderado|
+apoderada|persona responsable|pessoa responsavel|responsible person|emergency contact name|
 madre|nombre de la madre|nome da mae|mae|mother|mothers name|padre|pai|father|nome do pai|conyuge|
-esposo|esposa|hijo|hija|filho|filha|son|daughter|wife|husband|acompanante|acompanhante|companion|
+esposo|esposa|hijo|hija|filho|filha|daughter|wife|husband|acompanante|acompanhante|companion|
 familiar|familiar responsable|familiar responsavel|responsable legal|responsavel legal|guardian|
 next of kin|contacto|contacto de emergencia|emergency contact|contato|retira|retirado|tutor|
 representante|persona de contacto|pessoa de contato|autorizado a retirar|hermano|hermana|irmao|
@@ -136,18 +169,28 @@ LABELS = _labels()
 """Before a colon: what follows is a name, unless it is an ordinary word ('Paciente: masculino').
 A label of five letters or more is known with one letter wrong, too, if nothing else is meant."""
 
-WEAK_LABELS = _words("a ao to para from re ref copia tecnica laudo contacto contato")
+WEAK_LABELS = _words(
+    """
+    a ao to para from re ref copia tecnica laudo contacto contato resp rad tec sol med tio tia mama
+    papa sello carimbo subject menor realizado realizada performed dictation baby child partner
+    inf visto rpt nombres s dictating px autor avo fellow verifying reported requested
+    ordered
+    """
+)
 """These stand before other things as often: a name must be known or usual to be taken for one."""
 
 LONGEST_LABEL = max(map(len, LABELS))
 SHORTEST_MISSPELT = 5
+
+COMMA_LABELS = _words("son")
+"""Before a comma, or where it begins: 'los hallazgos son: ...' is Spanish."""
 
 BARE_LABELS: Mapping[str, Kind] = {
     **dict.fromkeys(
         _words(
             """
             paciente pte pcte pac patient pt beneficiario beneficiaria utente member usuario
-            usuaria
+            usuaria px enfermo enferma doente menor nino nina crianca lactente baby child
             """
         ),
         Kind.PATIENT,
@@ -155,6 +198,10 @@ BARE_LABELS: Mapping[str, Kind] = {
     **dict.fromkeys(
         _words(
             """
+            tecnologo tecnologa tecnico technologist radiographer supervisor preceptor
+            cardiologo cardiologa cardiologista cardiologist neumologo neumologa pneumologista
+            pulmonologist oncologo oncologa oncologista oncologist cirujano cirujana surgeon
+            disparo
             tratante solicitante derivante radiologo radiologa radiologista responsable
             responsavel radiologist colega colleague doctor
             """
@@ -164,6 +211,9 @@ BARE_LABELS: Mapping[str, Kind] = {
     **dict.fromkeys(
         _words(
             """
+            marido conjuge conyuge spouse
+            abuela abuelo grandmother grandfather tia tio aunt uncle sobrina sobrino cuidador
+            cuidadora carer caregiver vecina vecino pareja partner companheiro companheira
             madre mae mother padre pai father hijo hija filho filha son daughter esposo
             esposa wife husband hermano hermana irmao irma brother sister acompanante
             acompanhante
@@ -189,7 +239,8 @@ MADE = _words(
     conferido liberado supervisado supervisada supervised evaluado evaluada examinado examinada
     views view films film exposure exposicion exposicao made taken feito feita feitas
     mastectomia lumpectomy surgery cirugia cirurgia pedido peticion request reportado reportada
-    retirado retirada retira picked obtained
+    retirado retirada retira picked obtained cargo technique imaged authenticated hecho hecha
+    operou informo revisto
     """
 )
 """What people do to a patient or a report: with a 'by' behind it, somebody follows."""
@@ -202,6 +253,9 @@ TOLD = _words(
     comunica comunicados communicated notified avisado avisada avisa aviso informado informed
     reviewed called call calls spoke copia copy agradezco agradeco thank saluda saludo hablado
     conversado hablo dirigido consensuado consulta interconsulta lectura leitura read visit
+    vive mora lives convive entregado entregada entregue handed delivered given hable falei
+    talked llamar
+    revisto
     presentado presentada presented compartido revisado acordado coordinado
     """
 )
@@ -212,7 +266,8 @@ TOLD_TO = _words("con com with to a al ao on por pelo pela by")
 DEED_ADVERBS = _words(
     """
     digitalmente electronicamente eletronicamente electronically digitally telefonicamente y e
-    and" " informado firmado assinado signed telefone phone por by via out la lo el the o
+    and en em conjunto together jointly junto mano maos over
+    informado firmado assinado signed telefone phone por by via out la lo el the o
     """
 )
 
@@ -221,7 +276,16 @@ CLOSINGS = _words("atte atentamente atenciosamente cordialmente sincerely regard
 
 ROLES = _words(
     """
-    md mbbs frcr phd do dnp radiologo radiologa radiologista radiologist medico medica
+    md mbbs frcr phd do dnp mbchb mrcp frcp fracr dabr facr bsc mph rn np crnp arrt tm
+    imagenologo imagenologa imaginologista imagiologista emergencista emergentologo urgenciologo
+    intensivista clinico clinica ginecologo ginecologa geriatra reumatologo reumatologa
+    nefrologo nefrologa infectologo infectologa hematologo hematologa neurologo neurologa
+    ortopedista urologo urologa gastroenterologo gastroenterologa endocrinologo endocrinologa
+    dermatologo dermatologa psiquiatra anestesiologo anestesiologa anestesista cirurgia
+    pulmonologist cardiologist oncologist surgeon pediatrician internist hospitalist
+    intensivist nurse consultant registrar fellow radiographer enfermero enfermera enfermeiro
+    enfermeira coordinador coordinadora coordenador coordenadora director directora diretor
+    diretora jefe jefa chefe radiologo radiologa radiologista radiologist medico medica
     especialista specialist residente resident neumologo neumologa pneumologista cardiologo
     cardiologa pediatra cirujano cirujana cirurgiao traumatologo traumatologa oncologo oncologa
     internista tecnico tecnica tecnologo technologist attending membro miembro matricula crm mp
@@ -230,9 +294,29 @@ ROLES = _words(
 )
 """Behind a name and a comma, a stroke or a line's end, they say that it was one."""
 
+KNOWN_AS = _words("conocido conocida conhecido conhecida known llamado llamada chamado chamada")
+"""'Conocida como Clara', 'known as Ann': only before what is a name for certain."""
+
+SAYS = _words("dice diz cuenta conta")
+"""Where a sentence begins, also before a name: 'Dice Costa que...'."""
+
+LABEL_ADJECTIVES = _words("principal legal responsable responsavel primary main in charge")
+"""'Cuidador principal Juan Pérez'."""
+
+YEARS_OF_RESIDENTS = _words("first second third fourth fifth")
+"""'..., third-year resident'."""
+
+QUOTED = _words(
+    "relato relata refiere refere manifiesta comenta informa dice diz cuenta conta dichos"
+)
+ACCORDING = _words("segun segundo according conforme")
+"""'Según relata X', 'segundo relato de X', 'according to X': what a known person said."""
+
 PERSON_VERBS = _words(
     """
-    refiere relata consulta acude niega queixa queja refere nega comenta concurre ingresa
+    had says said tells dice dijo diz disse cuenta refiere relata consulta acude niega queixa queja
+    refere nega comenta concurre ingresa reside
+    vive trabaja trabalha lives works
     reingresa manifiesta presents complains denies states reports describes attended underwent
     wishes
     """
@@ -264,7 +348,8 @@ _UNIT = _any(
     """
     mmhg mm cm km mts? m cc ml dl l kg mg mcg ug ng pg gr g gy cgy mgy sv msv kvp? mas? hz khz
     mhz fr french hu uh bpm lpm rpm ppm mui miu ui iu mmol meq grados graus degrees deg c
-    segundos? seconds? seg sec s minutos? minutes? min horas? hours? hrs? hs? dias? days?
+    segundos? seconds? seg sec s minutos? minutes? min horas?(?!:?[^\\w]\\d) hours? hrs? hs?
+    dias? days?
     semanas? weeks? wks? meses mes months? anos? years? yrs? plaquetas platelets leucocitos
     hematies copias copies celulas cells pixeles? pixels? dpi paquetes? packs? cigarrillos
     cigarros litros? latidos veces vezes times
@@ -374,8 +459,11 @@ _WEEKDAYS = _any(
     """
 )
 _WEEKDAY = rf"(?:{_WEEKDAYS}[.,]? )?"
+WEEKDAYS = _words(
+    "lunes martes miercoles jueves viernes sabado domingo segunda terca quarta quinta sexta"
+)
 _FULL_YEAR = r"(?:(?:19|20)\d\d|2[.,]0\d\d)"
-_ANY_YEAR = rf"(?:{_FULL_YEAR}|'?\d\d)"
+_ANY_YEAR = rf"(?:{_FULL_YEAR}|'?\d\d(?! ?(?:anos?|years?|yrs?|y/o|a\.|mm|cm|%)))"
 _OF = r"(?:(?:de|del|do|da|of|d') ?(?:(?:mes de|ano|the) )?)?"
 _SUFFIX = r"(?:°|[oa]|ro|er|st|nd|rd|th)?"
 _NUMBER_WORD = _any(
@@ -392,7 +480,7 @@ _WRITTEN_YEAR = rf"{_CENTURY}(?: (?:y|e|{_NUMBER_WORD}|{_TENS})\b){{0,4}}"
 _STROKE = r" ?[/.\-\u00b7] ?"
 _BEFORE = r"(?<!\w)(?<!\d[.,/:-])"
 _BEHIND = r"(?!\w)(?![/.,-]\d)"
-_CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d(?:[.,]\d{1,6})?)?(?: ?(?:hs|hrs|h|am|pm)\b)?"
+_CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d(?:[.,]\d{1,6})?)?(?: ?(?:am|pm)\b)?"
 _TIME = rf"(?:(?:,? {{1,2}}|t|,| - ){_CLOCK})?"
 """A time right behind a date makes a time stamp with it, and goes with it; others stay."""
 _DAY_OF_NUMBER = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -400,12 +488,14 @@ _FULL_DAY = r"(?:0[1-9]|[12]\d|3[01])"
 _NO_MEASURE = r"(?![\w%])(?! ?[x%])(?![/.,-]\d)"
 
 WHOLE_DATES = _compiled(
+    # lunes (03/03/2018).
+    rf"(?<!\w){_WEEKDAYS},? ?\(\d{{1,2}}{_STROKE}\d{{1,2}}{_STROKE}{_FULL_YEAR}\)",
     # 03/03/2018, 3-3-2018, 2018.03.03, 20180303, 03 03 2018.
     rf"{_BEFORE}{_WEEKDAY}\d{{1,2}}{_STROKE}\d{{1,2}}{_STROKE}{_FULL_YEAR}{_TIME}{_BEHIND}",
     rf"{_BEFORE}(?:19|20)\d\d[/.\-\u00b7]\d{{1,2}}[/.\-\u00b7]\d{{1,2}}{_TIME}"
     rf"(?:z|[+-]\d\d:?\d\d)?{_BEHIND}",
     rf"{_BEFORE}(?:19|20)\d\d(?:0[1-9]|1[0-2]){_FULL_DAY}(?:\d{{4,6}}(?:\.\d{{1,6}})?)?{_BEHIND}",
-    rf"{_BEFORE}\d\d \d\d (?:19|20)\d\d{_BEHIND}",
+    rf"{_BEFORE}(?<!\+){_FULL_DAY} {_FULL_DAY} (?:19|20)\d\d{_BEHIND}(?! \d{{4}})",
     # 3 de marzo de 2018, 3rd of March 2018, 03-MAR-18, 03MAR2018, 3 mar 2018.
     rf"{_BEFORE}{_WEEKDAY}(?:the )?\d{{1,2}}{_SUFFIX}(?: dias?)?[ .,/-]{{0,3}}{_OF}{_MONTH}"
     rf"[ .,/-]{{0,3}}{_OF}{_ANY_YEAR}{_TIME}{_BEHIND}",
@@ -413,15 +503,18 @@ WHOLE_DATES = _compiled(
     rf"(?<!\w){_WEEKDAY}{_NUMBER_WORD}(?: y un[oa]?| e um)? (?:dias? )?{_OF}{_FULL_MONTH}"
     rf"(?: {_OF}(?:{_FULL_YEAR}|{_WRITTEN_YEAR}))?(?!\w)",
     # March 3, 2018; marzo 3 de 2018; 2018-mar-03.
-    rf"(?<!\w){_WEEKDAY}{_MONTH}[ .-]{{1,3}}\d{{1,2}}(?:st|nd|rd|th)?,?[ .-]{{1,3}}{_OF}"
+    rf"(?<!\w){_WEEKDAY}{_MONTH}[ ./-]{{1,3}}\d{{1,2}}(?:st|nd|rd|th)?,?[ ./-]{{1,3}}{_OF}"
     rf"(?:{_FULL_YEAR}|'\d\d){_TIME}{_BEHIND}",
     rf"{_BEFORE}(?:19|20)\d\d[ .,/-]{{1,2}}{_MONTH}[ .,/-]{{1,2}}\d{{1,2}}{_BEHIND}",
+    # 3 del 3 del 2018, 3 de 03 de 2018.
+    rf"{_BEFORE}\d{{1,2}} del? \d{{1,2}} del? {_FULL_YEAR}{_TIME}{_BEHIND}",
     # 3/III/2018.
     rf"{_BEFORE}\d{{1,2}}([/.-])(?:i{{1,3}}|iv|vi{{0,3}}|ix|xi{{0,2}})\1(?:19|20)?\d\d{_BEHIND}",
     # 3 de marzo, 3-mar, March 3rd.
     rf"{_BEFORE}{_WEEKDAY}(?:the )?\d{{1,2}}{_SUFFIX}(?: dias)? ?{_OF}(?!may\b){_FULL_MONTH}"
     rf"(?: {_OF}{_WRITTEN_YEAR})?(?!\w)",
     rf"{_BEFORE}\d{{1,2}}[/.-]{_MONTH}(?!\w)(?![/.-]\w)",
+    rf"{_BEFORE}{_WEEKDAY}\d{{1,2}} de {_MONTH}(?!\w)",
     rf"(?<!\w){_WEEKDAY}(?!may\b){_FULL_MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?!\w)(?![.,]\d)",
     # 'Grade 2 may...': May needs an ordinal, a capital (the group `may`) or a word before it.
     rf"{_BEFORE}{_WEEKDAY}(?:the )?\d{{1,2}}(?:st|nd|rd|th)? of may(?!\w)",
@@ -430,8 +523,14 @@ WHOLE_DATES = _compiled(
     r"(?<!\w)(?P<may>may) \d{1,2}(?!\w)(?![.,]\d)",
     r"(?<=\b(?:since|until) )may \d{1,2}(?!\w)",
     r"(?<=\b(?:on|of) )may \d{1,2}(?!\w)",
+    # 'en mar 17', 'de sep. 13': a month and a day, or a year.
+    rf"\b(?:de|del|en|em|in|of|since|desde) (?P<value>(?!may\b){_MONTH}\.? '?\d\d)(?!\w)"
+    r"(?! ?[x%/.,-]\d)(?! ?(?:mm|cm|%))",
+    # 'el jueves 22', 'since Tue the 3rd'.
+    rf"\b(?:el|del|desde|em|dia|on|since|from|until) (?P<value>{_WEEKDAYS},? (?:the |dia )?"
+    r"\d{1,2}(?:st|nd|rd|th)?)(?!\w)(?![/.,-]?\d)",
     # '2 set', '3 out' are a day only behind a word that asks for one.
-    rf"\b(?:on|since|from|until|dated) (?P<value>{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?|"
+    rf"\b(?:on|since|from|until|dated) (?P<value>{_WEEKDAY}{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?|"
     rf"\d{{1,2}} {_MONTH})(?!\w)",
     rf"\b(?:el|del|desde|em|dia) (?P<value>\d{{1,2}} {_MONTH})(?!\w)",
     # marzo de 2018, mar-18, 03/2018, 03.2018.
@@ -446,15 +545,24 @@ WHOLE_DATES = _compiled(
 )
 """Dates that nothing else looks like: removed wherever they stand. A year alone stays."""
 
+MONTH_WORD = re.compile(rf"(?<![a-z]){_MONTH}(?![a-z])")
+DATES_WITH_MONTHS = frozenset(
+    pattern
+    for pattern in WHOLE_DATES
+    if any(month in pattern.pattern for month in (_MONTH, _FULL_MONTH, "may"))
+)
+"""Those that need a month's name: most reports hold none, and are not searched for them."""
+
 SHORT_DATES = _compiled(
     rf"{_BEFORE}{_DAY_OF_NUMBER} ?/ ?{_DAY_OF_NUMBER} ?/ ?'?\d\d{_TIME}{_BEHIND}",
     rf"{_BEFORE}{_DAY_OF_NUMBER}-{_DAY_OF_NUMBER}-'?\d\d{_TIME}{_BEHIND}",
     rf"{_BEFORE}{_DAY_OF_NUMBER}\.{_DAY_OF_NUMBER}\.'?\d\d{_TIME}{_BEHIND}",
     rf"{_BEFORE}[1-9][/-](?:19|20)\d\d{_BEHIND}",
     # Day and month alone need a word before them that asks for a day.
-    r"\b(?:del|el|al|dia|em|on|desde|since|from|hasta|ate|fecha:?|data:?|date:?|dated)[ \t]"
+    r"\b(?:del|el|al|dia|em|on|desde|since|from|hasta|ate|fecha:?|data:?|date:?|dated)[ \t\n]"
     rf"(?P<value>{_DAY_OF_NUMBER}/{_DAY_OF_NUMBER}|{_FULL_DAY}[.-](?:0[1-9]|1[0-2])){_NO_MEASURE}",
     rf"\b(?:en|em) (?P<value>0[1-9]/\d\d){_NO_MEASURE}",
+    rf"(?<!\w){_WEEKDAYS}[.,]? {_DAY_OF_NUMBER}/{_DAY_OF_NUMBER}{_NO_MEASURE}",
 )
 """Dates that a measurement may look like: removed unless they lie in a number that stays."""
 
@@ -475,40 +583,65 @@ URL = re.compile(
 _PHONE = _any(
     """
     tels? telef telefonos? telefone fono fone phone ph cell? celular movil movel mobile whatsapp
-    wsp wp fax pager beeper contacto contato contact
+    wsp wp fax pager beeper contacto contato contact switchboard pbx pabx conmutador
+    central.telefonica
     """
 )
-_EXTENSION = rf"(?: ?{_any('x ext[.]? int[.]? interno ramal anexo')} ?\d{{1,6}})?"
+_EXTENSION_WORD = _any("x ext[.]? extension int[.]? interno ramal anexo extensao extension")
+_SOME_EXTENSION = (
+    rf"(?:[ ,/-]{{0,3}}{_EXTENSION_WORD}:? ?\d{{1,6}}|, ?r\. ?\d{{1,4}}|/\d{{2,4}}(?![/\d]))"
+)
+_EXTENSION = f"{_SOME_EXTENSION}?"
 _GROUP_ALONE = r"(?<![\w.,/+-])"
 
+_OF_WHOM = r"(?:de la|de|del|da|do|of the|of) [a-z]{3,12}"
+
 LABELLED_PHONE = re.compile(
-    rf"\b{_PHONE}\b(?:[.: \t]|n[o°]\.?|numero|number|al|em|at|/|\(){{0,6}}"
+    rf"\b{_PHONE}\b(?:\.? {_OF_WHOM})?(?:[.: \t]|n[o°]\.?|numero|number|al|ao|to|em|at|/|\(){{0,6}}"
     rf"(?P<value>\+?\(?\d[\d() ./-]{{2,22}}\d{_EXTENSION})(?!\w)"
 )
 """Behind a word for it, any number of four digits or more."""
 
+INTERNATIONAL_PHONE = re.compile(
+    rf"(?<![\w+])(?<!\d[ .-])(?<!\) )(?:\+ ?|\(\+ ?|00(?=[1-9]))\d{{1,3}}\)?[ .-]?"
+    rf"\(?\d[\d() .-]{{5,20}}\d{_EXTENSION}(?!\w)"
+)
+"""+598 99 123 456, (+34) 912 34 56 78, 0044 20 7946 0958; a line may end within."""
+
+DIGITS_OF_AN_INTERNATIONAL_PHONE = 8
+
 PHONES = _compiled(
-    # +598 99 123 456; (011) 4567-8901; 11 98765-4321; 555-123-4567; 0800 1234; x1234.
-    r"(?<![\w+])\+\d{1,3}[ .-]?\(?\d[\d() .-]{5,20}\d(?:x\d{1,6})?(?!\w)",
-    rf"(?<!\w)\((?:0xx)?\d{{2,5}}\) ?\d[\d .-]{{5,13}}\d{_EXTENSION}(?!\w)",
-    rf"{_GROUP_ALONE}(?:\d{{1,4}}[ .-])?(?:\d{{2,3}}[ .-])?\d{{3,5}}[.-]\d{{4}}{_EXTENSION}"
+    # (011) 4567-8901; 11 98765-4321; 555-123-4567; 0800 1234; x1234.
+    rf"(?<!\w)(?:\d[ .-])?\((?:0xx)?\d{{2,5}}\) ?\d[\d .-]{{5,13}}\d{_EXTENSION}(?!\w)",
+    rf"{_GROUP_ALONE}(?:\d{{1,4}}[ .-])?(?:\d{{1,3}}[ .-])?\d{{3,5}}[.-]\d{{4}}{_EXTENSION}"
     r"(?![\w/-])(?![.,]\d)",
     rf"{_GROUP_ALONE}0 ?[89]00[ -]?\d{{3,4}}(?:[ -]?\d{{2,4}})?(?!\w)",
     rf"{_GROUP_ALONE}[01][ -]\d{{3}}[ -]\d{{3}}[ -]\d{{4}}(?!\w)",
     rf"{_GROUP_ALONE}(?<![\d)] )x\d{{4,6}}(?!\w)",
+    # With an extension it is a phone, and so is an extension alone: 'ramal 4521', 'ext. 4512'.
+    rf"{_GROUP_ALONE}\d{{6,12}}{_SOME_EXTENSION}(?!\w)",
+    rf"\b{_any('ext extension interno ramal anexo extensao')}[.:]{{0,2}} ?\d{{4,6}}(?!\w)",
 )
 
 GROUPED_PHONE = re.compile(
-    rf"{_GROUP_ALONE}(?:\(\d{{1,5}}\)[ -]?)?\d{{1,5}}(?:[ -]{{1,2}}\d{{1,5}}){{1,6}}+{_EXTENSION}"
+    rf"{_GROUP_ALONE}(?:\(\d{{1,5}}\)[ -]?)?\d{{1,9}}(?:[ -]{{1,2}}\d{{1,9}}){{1,6}}+{_EXTENSION}"
     rf"(?![\w/])(?![.,]\d)|{_GROUP_ALONE}\d{{1,5}}(?:\.\d{{2,5}}){{1,4}}(?![\w/-])(?![.,]\d)"
 )
 """Any digits in groups ('099 123 456', '11 9 9999 9999'): removed where there are as many as a
 phone has, and as long groups as a row of measurements has not."""
 
+PHONE_BEHIND_NAME = re.compile(
+    rf"(?<={BARRIER})[ ,(]{{1,2}}(?P<value>\d{{3}}[ -]\d{{4}})(?!\w)(?![.,/-]\d)"
+)
+"""'Contact: [PERSON] 375 7687': read when the name is gone."""
+
 DIGITS_OF_A_GROUPED_PHONE = range(8, 22)
 LONG_GROUP = 3
 """One longer group than this, or two of it, make the difference."""
-SPANISH_PHONE = re.compile(r"[6-9]\d\d \d\d \d\d \d\d")
+PAIRED_PHONE = re.compile(
+    r"(?:[6-9]\d\d[ -]\d\d[ -]\d\d[ -]\d\d|\d\d[ -]\d\d\d[ -]\d\d[ -]\d\d|0\d(?:[ -]\d\d){4})"
+)
+"""'607 64 38 78', '91 234 56 78', '06 12 34 56 78'."""
 
 NO_PHONE = re.compile(r"(?:19|20)\d\d[ -](?:19|20)\d\d|\d{1,3}[.,]\d{3,4}")
 """Years from to, and numbers with a point."""
@@ -519,13 +652,16 @@ _STREET = _any(
     carretera carrera diagonal transversal ruta rua alameda travessa estrada rodovia praca plaza
     pza vereda viaducto viaduto ronda paseo calzada glorieta vial cuesta esplanada ladeira
     jardim rambla quadra circuito cerrada privada prolongacion periferico andador callejon
-    retorno urbanizacion viela beco
+    retorno urbanizacion viela beco setor conjunto sitio trevo chacara colonia condominio fazenda
+    loteamento morro parque residencial vila estacao favela trecho recanto alameda
     """
 )
 _STREET_BEHIND = _any(
     """
     street st avenue ave road rd boulevard blvd lane ln drive dr court ct place pl way square sq
-    terrace parkway pkwy circle highway hwy close crescent
+    terrace parkway pkwy circle highway hwy close crescent trail trl pike turnpike ridge vista cove
+    creek crossing landing grove glen knoll knolls heights meadows springs gateway underpass mews
+    manor gardens
     """
 )
 _DOOR = _any(
@@ -534,13 +670,18 @@ _DOOR = _any(
     edificio interior int local torre esq puerta pta bis
     """
 )
-_HOUSE = r"(?:n[o°.]{1,2} ?|# ?|num\.? ?|numero )?(?:\d{1,5}(?!\d)(?! ?(?:mm|cm|%|x ?\d))|s/n)"
-_STREET_WORD = r"(?!n[o°.]{1,2} ?\d)(?:(?!\d)[^\W_]{1,30}+|\d{1,2}(?= de ))[.']? ?"
+_HOUSE = (
+    r"(?:n[o°.]{1,2} ?|# ?|num\.? ?|numero )?(?:\d{1,5}(?!\d)(?!:\d)(?! ?(?:mm|cm|%|x ?\d))|s/n)"
+)
+_STREET_WORD = (
+    r"(?!n[o°.]{1,2} ?\d)(?:(?!\d)[^\W_]{1,5}+[.']?|(?!\d)[^\W_]{6,30}+'?|\d{1,2}(?= de )) ?"
+)
+"""A full stop stands behind short words only: 'Av. Gral. Artigas', not 'periférico. Nódulo'."""
 _COMPASS = r"(?: (?:bis|sur|norte|este|oeste))?"
 
 STREETS = _compiled(
     # Street, name, number, door: 'Av. Italia 2345 apto. 3', 'Rua das Flores, 12'.
-    rf"(?<!\w){_STREET}\.? (?P<name>(?:{_STREET_WORD}){{1,8}}+),? ?{_HOUSE}"
+    rf"(?<!\w){_STREET}(?:(?<![a-z]{{5}})\.)? (?P<name>(?:{_STREET_WORD}){{1,8}}+),? ?{_HOUSE}"
     rf"(?:,? ?(?:- ?)?{_DOOR}\b\.? ?\w{{1,6}}){{0,4}}",
     # Numbered streets of Colombia and La Plata: 'Calle 92U # 2-30', 'Calle 50 N° 1234'.
     rf"(?<!\w){_any('calle carrera cra cll cl kr transversal diagonal avenida av')}\.? \d{{1,3}} ?"
@@ -558,16 +699,17 @@ ordinary; 'camino a 3 cm de la carina' is no address."""
 
 _HOME = _phrases(
     """
-    domicilio|direccion|endereco|address|residencia|residence|morada|residente en|residente em|
-    residente a|reside en|reside em|reside at|resides at|con domicilio en|send a copy to|vive en|
-    lives at
+    domicilio|direccion|endereco|address|home address|residencia|residence|morada|residente en|
+    residente em|residente a|reside en|reside em|reside at|resides at|con domicilio en|
+    send a copy to|vive en|lives at
     """
 )
 ADDRESS_LABELS = re.compile(
-    rf"(?<!\w){_HOME}(?: particular| residencial)?(?: ?:[ \t]?| )"
-    r"(?P<value>(?=[^\n]{0,60}\d)[^\n\x00]{4,90})"
+    rf"(?<!\w){_HOME}(?: particular| residencial)?(?: ?:[ \t]?| (?=[^\n]{{0,60}}\d))"
+    r"(?P<value>(?=[^\n\x00]{0,60}[^\W\d_])[^\n\x00]{4,90})"
 )
-"""Behind these the rest of the line, where a number is in it, up to the next label or sentence."""
+"""Behind these the rest of the line, up to the next label or sentence; without a colon only where
+a number is in it."""
 
 _TOWN = _any(
     "localidad localidade ciudad cidade city municipio comuna barrio bairro provincia distrito "
@@ -594,6 +736,7 @@ _ONES = _any(
 )
 AGES = _compiled(
     rf"{_ALONE}(?P<value>{_NINETY})[ -]?(?=(?:anos?|years?|yrs?|y/o|yo|year-old)\b)",
+    rf"\((?P<value>{_NINETY}) ?(?:a\.?|y\.?|yo)\)",
     r"\b(?:edad|idade|age|aged)(?: de| of| actual)?(?: ?[:=.][ \t]{0,2}|[ \t])"
     rf"(?P<value>{_NINETY})(?![\w.,/%]\d|\d|%)",
     r"(?<!\w)(?P<value>(?:noventa|ninety|cento|ciento|cien|centenari[oa])"
@@ -616,14 +759,21 @@ _ID = _phrases(
     request|peticion|solicitud|atend|atendimento|visit|acct|account|protocolo|matricula|carne|
     carteira|carteirinha|cartao(?: sus)?|afiliado|beneficiario|policy|poliza|credencial|badge|
     cracha|member|insurance id|insurance|seguro|prevision|obra social|eps|convenio|plano|payer|id|
-    codigo|code|processo|episodio|estudio|ingreso|turno
+    codigo|code|processo|episodio|episode|encounter|estudio|ingreso|turno|ac|sns|medicare|cip|
+    guia|voucher|tramite|plan|prestador|operadora|cobertura|mutual|mutualista|prepaga|
+    mutualista/seguro
     """
 )
-_NUMBER_SIGN = r"(?:[.:# \t)/-]|n[o°ro]{0,2}[.: ]|num\.? |numero |number |no |clinica ){0,6}"
+_NUMBER_SIGN = r"(?:[.:# \t)/-]|n\.?[o°ro]{0,2}[.: ]|num\.? |numero |number |no |clinica ){0,16}"
+
+_DOCUMENT_TYPE = _any("cc ce ti rc pp le lc os")
+"""'Identificación: CC 12.345.678', 'Pedido: OS 123456'."""
 
 LABELLED_ID = re.compile(
-    rf"\b{_ID}\b{_NUMBER_SIGN}(?P<value>(?:[a-z]{{1,4}}[.-]?|[a-z] )?\d[a-z0-9]{{0,30}}+"
-    r"(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+)(?!\w)"
+    rf"\b{_ID}\b{_NUMBER_SIGN}(?P<value>(?:[a-z]{{1,4}}[.-]?|[a-mp-z] |{_DOCUMENT_TYPE} |"
+    rf"(?<=: )(?!{_ID}\b)[a-z]{{3,8}} (?=\d{{6}}))?\d"
+    r"[a-z0-9]{0,30}+(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+"
+    r"(?: [a-z]{2}\d| ssp(?:[/-][a-z]{2})?| [a-z](?=[,;)\n]|$))?)(?!\w)"
 )
 """Behind a word for it: anything with digits, with strokes, points or blanks within."""
 
@@ -641,12 +791,24 @@ IDS = _compiled(
     r"(?![\w/-])(?![.,]\d)",
     rf"{_ALONE}\d{{1,3}}(?: \d{{3}}){{2}}-[\dk](?![\w/-])",
     rf"{_ALONE}\d{{3}}[ -]\d{{2}}[ -]\d{{4}}(?![\w/-])",
+    # Of a report: 'Informe N° 1234.567', 'Report no. OS 541978'.
+    rf"\b(?:n[o°]\.?|nro\.?|num\.?|numero|number) (?:del?|do|of) "
+    rf"{_any('informe laudo report relatorio examen exame exam estudio')}[: ]{{1,2}}"
+    r"(?P<value>\d[\d./-]{2,20}\d)(?!\w)",
+    rf"\b{_any('informe laudo report relatorio examen exame exam placa')} "
+    rf"?(?:n[o°]\.?|no\.|nro\.?|num\.?|numero|number|#)[: ]{{0,2}}(?P<value>(?:{_DOCUMENT_TYPE} )?"
+    r"\d[\d./-]{2,20}\d)(?!\w)",
+    # A Portuguese citizen's card; a masked number.
+    r"(?<!\w)\d{8} \d [a-z]{2}\d(?!\w)",
+    r"(?<!\w)[x*]{3}-[x*]{2}-\d{4}(?!\w)",
     # Letters around the digits: CURP, RFC, a British national insurance number.
     r"(?<!\w)[a-z]{4}\d{6}[a-z0-9]{3,8}(?!\w)",
     r"(?<!\w)[a-z]{2} \d\d \d\d \d\d [a-d](?!\w)",
 )
 
-CODE = re.compile(r"(?<![\w.,@/-])[a-z0-9]{1,40}+(?:[-./_][a-z0-9]{1,40}+){0,6}+(?![\w@])")
+CODE = re.compile(
+    r"(?<![\w.,@/-])(?=[a-z./_-]{0,40}\d)[a-z0-9]{1,40}+(?:[-./_][a-z0-9]{1,40}+){0,6}+(?![\w@])"
+)
 """What may be the number of some file: removed where it has as many digits as those have."""
 
 DIGITS_OF_A_CODE = 5
@@ -662,18 +824,28 @@ NO_CODE = re.compile(
 
 _LICENCE = _phrases(
     r"""
-    mp|m\.p\.?|mn|m\.n\.?|mat|matr|matricula|cjp|c\.j\.p\.?|crm|cro|crtr|rqe|npi|lic|licen[cs]e|
+    mp|m\.p\.?|mn|m\.n\.?|mat\.? nac|mat\.? prov|cjppu|colegiatura|reg\.? msp|r\.m\.|
+    mat|matr|matricula|cjp|c\.j\.p\.?|crm|cro|
+    crtr|rqe|npi|lic|licen[cs]e|
     licencia|licenca|colegiado|colegiada|n ?o?col|cedula profesional|ced\.? prof\.?|gmc|gmc no|
-    registro medico|reg\.? prof\.?|reg\.? med\.?
+    registro medico|reg\.? prof\.?|reg\.? med\.?|rnm|cmp|rne|ahpra|c\.m\.?|r\.n\.m\.?|cofen|coren|
+    crefito|tpm
     """
 )
 _LICENCE_SIGN = r"(?:[.:# /()\t\n-]|n[o°]\.? ?|no\.? |numero |number |medica |profesional ){0,5}"
 
 LICENCES = re.compile(
-    rf"\b(?:(?P<long>rm|om|rt|ct|col|dea|md)|{_LICENCE})\b{_LICENCE_SIGN}(?:[a-z]{{2}}[ -]{{1,2}})?"
-    r"(?P<value>[a-z]{0,2}\d[\d./-]{1,12}\d)(?!\w)"
+    rf"\b(?:(?P<long>rm|om|rt|ct|col|dea|md)|{_LICENCE})\b{_LICENCE_SIGN}"
+    r"(?:[a-z]{2}[ :-]{1,2}(?:n[o°]\.? ?)?)?"
+    r"(?P<value>[a-z]{0,3}\d[\d./-]{1,12}\d)(?!\w)"
 )
 """The number alone goes; the word before it, and the state behind it, stay."""
+
+LICENCE_BEHIND_NAME = re.compile(
+    rf"(?<={BARRIER})(?: ?[(-]? ?|[ .,\n-]{{1,4}}(?:[a-z]{{1,14}}[./:\n ]{{1,3}}){{1,4}})"
+    r"(?!(?:19|20)\d\d\b)(?P<value>\d{4,7}(?:[/-]\d{1,2})?)(?=\)|\n| -|\.?$)"
+)
+"""'Responsable: [DOCTOR] (12345)', '[DOCTOR]\nReg. Nac. 12345': read when the name is gone."""
 
 DIGITS_OF_A_LICENCE = 4
 DIGITS_OF_A_SHORT_LICENCE = 5

@@ -13,7 +13,7 @@ from dicom_export.scrub.folding import fold
 from dicom_export.scrub.model import Kind, KnownIdentifiers, Person, ScrubbedText, Span
 from dicom_export.scrub.numbers import DateShift, KnownIds, NumberFinder
 from dicom_export.scrub.page import Page, read
-from dicom_export.scrub.people import People, Somebody, patient, staff
+from dicom_export.scrub.people import People, Staff, patient, staff
 
 _MOST_ROUNDS = 8
 
@@ -24,7 +24,7 @@ class Directory:
     def __init__(self, staff_names: Iterable[Person] = (), place_names: Iterable[str] = ()) -> None:
         """Prepare the names; the order of either does not matter."""
         everybody = (staff(person, is_close=False) for person in staff_names)
-        self.people: tuple[Somebody, ...] = tuple(person for person in everybody if person)
+        self.staff = Staff([person for person in everybody if person])
         self.places: tuple[re.Pattern[str], ...] = tuple(places.patterns(place_names))
 
 
@@ -71,7 +71,7 @@ class Scrubber:
         patients = (patient(name) for name in known.patient_names)
         doctors = (staff(doctor, is_close=True) for doctor in known.doctors)
         close = [person for person in (*patients, *doctors) if person]
-        self._people = People((*close, *directory.people))
+        self._people = People(close, directory.staff)
         self._places = directory.places
         self._phrases = places.patterns(known.phrases)
         self._ids = KnownIds(known.ids)

@@ -16,15 +16,16 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import click
 
-from eden import logs
+from eden import logs, sentry
 from eden.cli import output
-from eden.errors import EdenError
+from eden.errors import EdenError, UsageError
 from eden.paths import PROJECT_ROOT
 from eden.settings import Machine, load
 
@@ -50,29 +51,47 @@ def command(name: str) -> Callable[[Callable[..., bool]], click.Command]:
         @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
         @wraps(function)
         def run(*args: Any, as_json: bool, **options: Any) -> None:  # noqa: ANN401  # click's
-            try:
-                logs.set_up(load(Machine).logging_level)
-                done = function(*args, as_json=as_json, **options)
-            except EdenError as error:
-                _fail(error.code, str(error), as_json=as_json)
-                sys.exit(error.exit_code)
-            except Exception as error:  # noqa: BLE001  # the last one to see it
-                # Without the message: a library may have put a row's values into it.
-                trail = "".join(traceback.format_tb(error.__traceback__))
-                logger.error("unexpected %s\n%s", type(error).__name__, trail)  # noqa: TRY400
-                _fail("INTERNAL_ERROR", f"unexpected {type(error).__name__}", as_json=as_json)
-                sys.exit(FAILED)
-            sys.exit(0 if done else FAILED)
+            with logs.about(run_id=uuid4()):
+                sys.exit(_run(name, partial(function, *args, as_json=as_json, **options), as_json))
 
         return run
 
     return register
 
 
-def _fail(code: str, message: str, *, as_json: bool) -> None:
+def _run(name: str, function: Callable[[], bool], as_json: bool) -> int:
+    """Run a command to its end; return its exit code."""
+    machine: Machine | None = None
+    try:
+        machine = load(Machine)
+        logs.set_up(machine.logging_level, style=machine.logging_format)
+        return 0 if function() else FAILED
+    except EdenError as error:
+        _tell_sentry(machine, error, name)
+        _fail(error.code, str(error), as_json=as_json, machine=machine)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001  # the last one to see it
+        _tell_sentry(machine, error, name)
+        # Without the message: a library may have put a row's values into it.
+        trail = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("unexpected %s\n%s", type(error).__name__, trail)  # noqa: TRY400
+        message = f"unexpected {type(error).__name__}"
+        _fail("INTERNAL_ERROR", message, as_json=as_json, machine=machine)
+        return FAILED
+
+
+def _tell_sentry(machine: Machine | None, error: Exception, name: str) -> None:
+    if machine is not None:
+        sentry.tell(machine.sentry_dsn, error, name)
+
+
+def _fail(code: str, message: str, *, as_json: bool, machine: Machine | None = None) -> None:
     if as_json:
         output.document({"success": False, "error": {"code": code, "message": message}})
-    click.echo(f"{code}: {message}", err=True)
+    if machine is not None and machine.logging_format == "json":
+        logger.error("%s", message, extra={"code": code})
+    else:
+        click.echo(f"{code}: {message}", err=True)
 
 
 organization_option = click.option(
@@ -141,16 +160,20 @@ def validate(*, organizations: tuple[str, ...], allow_mass_delete: bool, as_json
 
 
 @command("status")
-def status(*, as_json: bool) -> bool:
-    """Say how fresh each organization is, and what failed last."""
-    from eden.cli import status_page  # noqa: PLC0415
+@click.option("--check", is_flag=True, help="Exit with 1 where something needs a person.")
+def status(*, check: bool, as_json: bool) -> bool:
+    """Say how fresh each organization is, what failed last, and what needs a person."""
+    from eden.cli import alarms, status_page  # noqa: PLC0415
 
     found = status_page.read_status()
+    raised = alarms.raised_by(found)
     if as_json:
-        output.document(found.to_dict())
+        output.document(found.to_dict() | alarms.to_dict(raised))
     else:
         status_page.show(output.console(), found)
-    return True
+        if check:
+            alarms.show(raised)
+    return not (check and any(alarm.is_error for alarm in raised))
 
 
 @command("discover")
@@ -229,6 +252,26 @@ def retry(*, study_id: str, accept: tuple[str, ...], reason: str | None, as_json
     return exporting.retry(study_id, accept, reason, as_json=as_json)
 
 
+@command("forget-organization")
+@click.argument("organization", metavar="SLUG|ID")
+@click.option("--dry-run", is_flag=True, help="Say what would go; change nothing.")
+@click.option("--restore", is_flag=True, help="Have it replicated again.")
+@click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+def forget_organization(
+    *, organization: str, dry_run: bool, restore: bool, yes: bool, as_json: bool
+) -> bool:
+    """Remove all of an organization from the warehouse and the bucket; sync leaves it out then."""
+    from eden.cli import forgetting  # noqa: PLC0415
+
+    if restore:
+        if dry_run:
+            raise UsageError("--restore and --dry-run: say one of them")
+        return forgetting.restore(organization, as_json=as_json)
+    if dry_run:
+        return forgetting.foresee(organization, as_json=as_json)
+    return forgetting.forget(organization, is_confirmed=yes, as_json=as_json)
+
+
 @command("demo")
 @click.option("--small", is_flag=True, help="Small pictures, for a quick look.")
 @click.option("--seed", default=7, show_default=True, help="Another hospital for another number.")
@@ -277,7 +320,7 @@ def embedded(words: tuple[str, ...]) -> None:
         with embedded_services(load(Machine).home) as services:
             programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
             environment = os.environ | services.environment | {"PATH": programs}
-            environment.setdefault("DEIDENTIFICATION", "off")
+            environment.setdefault("DEIDENTIFICATION", "basic")
             environment.setdefault("DO_NOT_TRACK", "1")
             exit_code = _run_to_its_end(words, environment)
     except EdenError as error:

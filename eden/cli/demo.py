@@ -61,7 +61,7 @@ def run_demo(*, seed: int, small: bool, as_json: bool) -> bool:
         progress.report("Starting the services", 0, 1)
         with embedded_services(home, prefect=True) as services:
             progress.report("Starting the services", 1, 1)
-            with environment(services.environment | PREFECT | {"DEIDENTIFICATION": "off"}):
+            with environment(services.environment | PREFECT | {"DEIDENTIFICATION": "basic"}):
                 open_hospital(services, seed=seed, small=small)
                 outcome = _run_flows()
                 with postgres.connect(load(DestinationDatabase), application_name="demo") as reader:

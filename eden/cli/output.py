@@ -29,6 +29,7 @@ STAGES = {
     "build": "Building the marts",
     "withdraw": "Withdrawing studies",
     "export": "Exporting studies",
+    "forget": "Emptying the bucket",
 }
 
 

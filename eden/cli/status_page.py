@@ -20,14 +20,26 @@ from eden.warehouse import is_build_due
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+_OLDEST_CHANGE = """
+SELECT min(created_at) FROM ops.changes
+WHERE change_id > coalesce(
+    (SELECT changes_seen FROM ops.builds ORDER BY build_id DESC LIMIT 1), 0
+)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class OrganizationStatus:
     """One organization as its runs left it."""
 
+    organization_id: UUID
     slug: str
     schema: str
     is_forgotten: bool
+    is_removed: bool
+    """Whether its rows have left the warehouse, once it is forgotten."""
+    last_read: datetime | None
+    """When a run last looked at all its tables, or else when it was registered."""
     newest_row: datetime | None
     """The newest ``updated_at`` that was read, over all its tables."""
     last_change: datetime | None
@@ -57,12 +69,17 @@ class Status:
     last_sync: datetime | None
     last_build: datetime | None
     build_is_due: bool
+    build_due_since: datetime | None
+    """When the oldest change came that is not in the marts yet."""
     organizations: tuple[OrganizationStatus, ...]
     failures: tuple[Failure, ...]
     export: Funnel | None
     """Where the studies of the export stand; None before the first build."""
     tenants: tuple[Tenant, ...]
     """Which role reads an organization's rows, and what keeps it from doing so."""
+
+    now: datetime
+    """The warehouse's time."""
 
     def to_dict(self) -> dict[str, Any]:
         """A document for ``--json``; moments in ISO 8601."""
@@ -85,13 +102,18 @@ def read_status() -> Status:
                 last_sync=_moment(connection, "SELECT max(finished_at) FROM ops.sync_heartbeats"),
                 last_build=_moment(connection, "SELECT max(finished_at) FROM ops.builds"),
                 build_is_due=is_build_due(connection),
+                build_due_since=_moment(connection, _OLDEST_CHANGE),
                 organizations=_organizations(connection, failures),
                 failures=failures,
                 export=read_funnel(connection),
                 tenants=tenants.read(connection),
+                now=_now(connection),
             )
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
             message = f"{warehouse.label}: nothing was ever synced here; run eden etl"
+            raise DatabaseUnavailable(message) from None
+        except psycopg.errors.UndefinedColumn:
+            message = f"{warehouse.label}: of an older version; any other eden command updates it"
             raise DatabaseUnavailable(message) from None
 
 
@@ -101,12 +123,12 @@ def show(console: Console, status: Status) -> None:
     if status.build_is_due:
         output.say("A build is due.")
     organizations = output.table(
-        "Organizations", "organization", "newest row", "last change", "rows written", "failures"
+        "Organizations", "organization", "last read", "last change", "rows written", "failures"
     )
     for row in status.organizations:
         organizations.add_row(
             row.slug + (" (forgotten)" if row.is_forgotten else ""),
-            _ago(row.newest_row),
+            "" if row.is_forgotten else _ago(row.last_read),
             _ago(row.last_change),
             f"{row.rows_written:,}",
             str(len(row.failing_tables)),
@@ -128,17 +150,34 @@ def _moment(connection: Connection, query: str) -> datetime | None:
     return moment
 
 
+def _now(connection: Connection) -> datetime:
+    moment = _moment(connection, "SELECT now()")
+    assert moment is not None
+    return moment
+
+
 def _organizations(
     connection: Connection, failures: tuple[Failure, ...]
 ) -> tuple[OrganizationStatus, ...]:
     rows = connection.execute(
         """
         SELECT
-            organization.slug, organization.schema_name, organization.forgotten_at IS NOT NULL,
+            organization.organization_id, organization.slug, organization.schema_name,
+            organization.forgotten_at IS NOT NULL, organization.removed_at IS NOT NULL,
+            greatest(organization.registered_at, everyone.finished_at, alone.finished_at),
             watermarks.newest, runs.last_change,
             coalesce(runs.rows_read, 0), coalesce(runs.rows_written, 0),
             coalesce(runs.rows_deleted, 0)
         FROM ops.organizations AS organization
+        CROSS JOIN (
+            SELECT max(finished_at) AS finished_at FROM ops.sync_heartbeats
+            WHERE organization_ids IS NULL
+        ) AS everyone
+        LEFT JOIN (
+            SELECT organization_id, max(finished_at) AS finished_at
+            FROM ops.sync_heartbeats CROSS JOIN unnest(organization_ids) AS organization_id
+            GROUP BY 1
+        ) AS alone USING (organization_id)
         LEFT JOIN (
             SELECT organization_id, max(watermark) FILTER (WHERE watermark > '0001-01-02') AS newest
             FROM ops.sync_watermarks GROUP BY 1

@@ -58,6 +58,7 @@ def embedded_services(home: Path, *, prefect: bool = False) -> Iterator[Embedded
         "AWS_ACCESS_KEY_ID": secrets.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": secrets.s3_secret_key.get_secret_value(),
         "AWS_REGION_NAME": "us-east-1",
+        "DEIDENTIFICATION_KEY": secrets.deidentification_key.get_secret_value(),
     }
     notes: list[str] = []
     with ExitStack() as stack:

@@ -36,7 +36,11 @@ class Service(Protocol):
     home: Path
 
     def start(self) -> Endpoint:
-        """Start it, clearing away what an earlier one left, and return when it answers."""
+        """Start it, clearing away what an earlier one left, and return when it answers.
+
+        Raises:
+            ServiceFailed: it did not start; the message names its log.
+        """
 
     def is_running(self) -> bool:
         """Whether the started process still lives."""
@@ -64,7 +68,11 @@ def is_kept(service: Service) -> bool:
 
 
 def wait_until_stopped(home: Path, timeout_seconds: float = 30) -> None:
-    """Wait until no service of ``home`` runs any more. Only for a caller that holds no lease."""
+    """Wait until no service of ``home`` runs any more. Only for a caller that holds no lease.
+
+    Raises:
+        ServiceFailed: one runs still after ``timeout_seconds``.
+    """
     deadline = time.monotonic() + timeout_seconds
     while any((home / "run").glob("*.json")):
         if time.monotonic() > deadline:

@@ -4,27 +4,34 @@ with organizations as (
     select * from {{ ref('stg_pacs__organizations') }}
 ),
 
+registered as (
+    select * from {{ ref('stg_ops__organizations') }}
+),
+
 final as (
     select
         -- ids
-        organization_id,
+        organizations.organization_id,
 
         -- text
-        organization_slug,
-        organization_name,
-        country,
-        time_zone,
+        organizations.organization_slug,
+        organizations.organization_name,
+        organizations.country,
+        organizations.time_zone,
 
         -- booleans
-        is_active,
+        organizations.is_active,
 
         -- timestamps
-        created_at,
-        updated_at,
+        organizations.created_at,
+        organizations.updated_at,
 
         -- Not known counts as demo: nothing of such an organization is ranked or exported.
-        coalesce(is_demo, true) as is_demo
+        coalesce(organizations.is_demo, true) as is_demo
     from organizations
+    -- The source goes on naming an organization that was forgotten here.
+    left join registered on organizations.organization_id = registered.organization_id
+    where registered.removed_at is null
 )
 
 select * from final

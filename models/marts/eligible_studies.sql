@@ -129,7 +129,9 @@ final as (
         report_count,
         {{ sha256_hex(
             "jsonb_build_array("
-            ~ "organization_id, study_instance_uid, dicom_description, report_entries, image_entries"
+            ~ "organization_id, patient_id, study_instance_uid, accession_number, "
+            ~ "dicom_description, " ~ canonical_timestamp("performed_at") ~ ", "
+            ~ "report_entries, image_entries"
             ~ ")::text"
         ) }} as fingerprint
     from counted

@@ -26,7 +26,7 @@ from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.conftest import Services
 from tests.integration.test_export_ledger import Ward
-from tests.integration.test_export_studies import Study
+from tests.support.exporting import Study
 from tests.support.relay import Relay, relay_to
 
 LEASE_SECONDS = 2.0

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 import dlt_pipelines
+from dlt_pipelines import forgetting
 from eden import postgres
 from eden import warehouse as marts
 from eden.dbt import run_dbt
@@ -39,6 +40,7 @@ from eden.demo.hospital import (
     StudyRow,
     TechnicianRow,
 )
+from eden.lock import warehouse_lock
 from eden.settings import DestinationDatabase, SourceDatabase, load
 from tests.conftest import Services
 from tests.support import oracle, zoo
@@ -321,6 +323,24 @@ def build_partly(world: World) -> None:
     run_dbt(["run", "--select", *chosen], load(DestinationDatabase))
 
 
+def forget_or_restore(world: World) -> None:
+    """An organization leaves the warehouse, or comes back if it had left."""
+    chosen = world.warehouse.execute(
+        "SELECT organization_id FROM ops.organizations ORDER BY 1"
+    ).fetchall()
+    name = str(world.dice.choice(chosen)[0])
+    with warehouse_lock(load(DestinationDatabase), "test") as connection:
+        if forgetting.find(connection, name).is_forgotten:
+            forgetting.restore(connection, forgetting.find(connection, name))
+        else:
+            connection.execute(
+                "UPDATE ops.organizations SET forgotten_at = now() WHERE organization_id = %s",
+                (name,),
+            )
+            forgetting.remove(connection, forgetting.find(connection, name))
+    world.is_whole = False
+
+
 CHANGES: tuple[Callable[[World], None], ...] = (
     add_study,
     add_report,
@@ -340,10 +360,21 @@ CHANGES: tuple[Callable[[World], None], ...] = (
     add_organization,
     change_chest_terms,
     change_modality_codes,
+    forget_or_restore,
 )
 STEPS = st.one_of(
     st.lists(st.sampled_from(CHANGES), min_size=5, max_size=20),
-    st.sampled_from([[sync], [sync], [validate], [build_partly], [sync, build], [validate, build]]),
+    st.sampled_from(
+        [
+            [sync],
+            [sync],
+            [validate],
+            [build_partly],
+            [sync, build],
+            [validate, build],
+            [forget_or_restore, build],
+        ]
+    ),
 )
 
 

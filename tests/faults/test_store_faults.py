@@ -34,10 +34,11 @@ from dicom_export.warehouse import Warehouse
 from eden.errors import StoreUnavailable
 from eden.settings import ObjectStore, load
 from tests.conftest import Services
-from tests.integration.test_export_studies import Hospital, Study
+from tests.support.exporting import Hospital, Study
 from tests.support.faulty_s3 import (
     Fault,
     FaultyS3,
+    Seen,
     at_random,
     decode_aws_chunked,
     faulty_s3,
@@ -360,14 +361,24 @@ def test_wrong_keys_are_told_and_not_shown(
     assert hospital.one("SELECT count(*) FROM ops.study_exports WHERE status <> 'waiting'") == 0
 
 
-def test_a_bucket_that_is_forbidden_in_the_middle_holds_studies_back_and_heals(
-    hospital: Hospital, s3: FaultyS3
+@pytest.mark.parametrize("is_bucket_seen", [True, False])
+def test_a_store_that_goes_away_in_the_middle_ends_the_run_and_what_waits_keeps_its_attempts(
+    hospital: Hospital, s3: FaultyS3, monkeypatch: pytest.MonkeyPatch, is_bucket_seen: bool
 ) -> None:
-    studies = [hospital.add_study(images=1) for _ in range(4)]
-    s3.choose = lambda seen: Fault.FORBIDDEN if len(s3.seen) > 5 else None
-    counts = hospital.discover().counts
-    assert counts["incomplete"] >= 3
+    monkeypatch.setenv("EXPORT_CONCURRENCY", "2")
+    monkeypatch.setattr(sys.modules["dicom_export.discover"], "STORE_FAILURES_IN_A_ROW", 3)
+    studies = [hospital.add_study(images=1) for _ in range(12)]
+
+    def choose(seen: Seen) -> Fault | None:
+        is_let_through = len(s3.seen) <= 5 or (is_bucket_seen and not seen.key)
+        return None if is_let_through else Fault.FORBIDDEN
+
+    s3.choose = choose
+    with pytest.raises(StoreUnavailable, match="3 studies in a row" if is_bucket_seen else "Forb"):
+        hospital.discover()
     assert_the_ledger_is_right(hospital)
+    tried = hospital.one("SELECT count(*) FROM ops.study_exports WHERE attempts > 0")
+    assert 1 <= tried <= 8
     s3.choose = lambda _: None
     hospital.make_due()
     hospital.discover()

@@ -16,34 +16,28 @@ from pydicom.uid import generate_uid
 
 import dicom_export
 from dicom_export import deidentify
-from dicom_export.deidentify import Basic, Identifiers, Key, Subject, header
+from dicom_export.deidentify import Basic, Identifiers, Key, ScrubbedReport, Subject, header
 from dicom_export.model import EligibleStudy
 from eden.errors import ConfigurationError
 from eden.settings import DestinationDatabase, Export, load
-from tests.integration.test_export_studies import PLANTED, Hospital, Image, Study, an_id, dicom
-from tests.integration.test_export_studies import hospital as hospital  # noqa: PLC0414  # fixture
-from tests.integration.test_export_studies import requests as requests  # noqa: PLC0414  # fixture
+from tests.support.exporting import PLANTED, Hospital, Image, Study, an_id, dicom
+from tests.support.exporting import hospital as hospital  # noqa: PLC0414  # fixture
+from tests.support.exporting import requests as requests  # noqa: PLC0414  # fixture
 
 SECRET = "a secret of this test, long enough to be one"
 
 Switch = Callable[..., None]
 
 
-class Scrubber:
-    """Takes out the one name that the reports of these tests hold."""
+class Forgetful:
+    """Forgets to scrub."""
 
     version = "test"
 
-    def scrub(self, text: str, study: EligibleStudy, known: Identifiers, subject: Subject) -> str:
-        assert any(PLANTED in person for person in known.patients)
-        return text.replace(PLANTED, "[PATIENT]")
-
-
-class Forgetful(Scrubber):
-    """Forgets to scrub."""
-
-    def scrub(self, text: str, study: EligibleStudy, known: Identifiers, subject: Subject) -> str:
-        return text
+    def scrub(
+        self, text: str, study: EligibleStudy, known: Identifiers, subject: Subject
+    ) -> ScrubbedReport:
+        return ScrubbedReport(text)
 
 
 @pytest.fixture
@@ -54,12 +48,12 @@ def switch(monkeypatch: pytest.MonkeyPatch, hospital: Hospital) -> Switch:
         monkeypatch.setenv("DEIDENTIFICATION", "basic")
         monkeypatch.setenv("DEIDENTIFICATION_KEY", secret)
         monkeypatch.setenv("BURNED_IN_POLICY", policy)
-        chosen = scrubber or Scrubber()
-        monkeypatch.setattr(
-            deidentify,
-            "choose",
-            lambda export: Basic(Key.of(export), export.burned_in_policy, chosen),
-        )
+        if scrubber:
+            monkeypatch.setattr(
+                deidentify,
+                "choose",
+                lambda export, names_of: Basic(Key.of(export), export.burned_in_policy, scrubber),
+            )
 
     to()
     return to
@@ -143,6 +137,56 @@ def test_nothing_of_a_patient_is_in_the_bucket_and_keys_are_the_warehouses(
     assert objects[study.report_key] == b"Sin hallazgos. [PATIENT]"
 
 
+def test_a_report_loses_the_names_that_the_warehouse_knows(
+    hospital: Hospital, switch: Switch
+) -> None:
+    study = hospital.add_study()
+    signer, colleague, stranger = an_id(), an_id(), an_id()
+    elsewhere = an_id()
+    hospital.database.execute(
+        "UPDATE analytics.eligible_reports SET practitioner_id = %s WHERE report_id = %s",
+        (signer, study.report_id),
+    )
+    with hospital.database.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO analytics.dim_practitioners VALUES (%s, %s, %s, %s)",
+            [
+                # Who signs may belong to another organization.
+                (signer, elsewhere, "Lucía", "Berrondo"),
+                (colleague, study.organization_id, "Ramiro", "Etcheverry"),
+                (stranger, elsewhere, "Opacidad", "Basal"),
+            ],
+        )
+    hospital.database.execute(
+        "INSERT INTO analytics.dim_technicians VALUES (%s, 'Zoilo', 'Quintanilla')",
+        (study.organization_id,),
+    )
+    hospital.database.execute(
+        "INSERT INTO analytics.dim_facilities VALUES (%s, 'Sede Tarapuy', "
+        """'{"street": {"name": "Ibirapitá", "number": 1200}}', 'Guaviyú')""",
+        (study.organization_id,),
+    )
+    hospital.set_report(
+        study,
+        f"RX TÓRAX en Sede Tarapuy, Guaviyú (Ibirapitá). {PLANTED}, nacida el 02/01/1950. "
+        "Opacidad basal de 12 mm en D8. Técnico Quintanilla. Comentado con "
+        "Dr. Etcheverry el 05/01/2024.\nBERRONDO, LUCIA",
+    )
+    set_study(hospital, study, performed_at="2024-01-05 13:14:15+00")
+    hospital.touch(study)
+    assert hospital.discover().counts == {"exported": 1}
+    text = hospital.objects()[study.report_key].decode()
+    key = Key(SECRET.encode())
+    metadata = metadata_of(hospital, study)
+    assert text == (
+        "RX TÓRAX en [PLACE], [PLACE] ([PLACE]). [PATIENT], nacida el [DATE]. "
+        "Opacidad basal de 12 mm en D8. Técnico [DOCTOR]. Comentado con "
+        f"Dr. [DOCTOR-{key.doctor(colleague)}] el [DATE {metadata['study']['performed_at']}].\n"
+        f"[DOCTOR-{key.doctor(signer)}]"
+    )
+    assert metadata["reports"][0]["doctor_id"] == key.doctor(signer)
+
+
 def test_a_second_discovery_sends_nothing(
     hospital: Hospital, switch: Switch, requests: list[tuple[str, str]]
 ) -> None:
@@ -184,7 +228,6 @@ def test_switching_over_replaces_everything_that_was_sent_before(
 ) -> None:
     study = hospital.add_study()
     monkeypatch.setenv("DEIDENTIFICATION", "off")
-    monkeypatch.setattr(deidentify, "choose", lambda export: deidentify.PassThrough())
     hospital.discover()
     assert PLANTED.encode() in hospital.objects()[study.image_key(study.images[0])]
     switch()

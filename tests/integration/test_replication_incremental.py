@@ -357,8 +357,27 @@ def test_a_crash_between_load_and_build_still_builds(
         dlt_pipelines.etl(build_step=crash)
     assert dlt_pipelines.sync().is_idle
     assert accession() == "FIRST"
-    assert marts.build().built
+    rows_alone = marts.build()
+    assert rows_alone.built
     assert accession() == "SECOND"
+
+    # Views that are as the last build left them are let alone; others are made anew.
+    change("THIRD")
+    dlt_pipelines.sync()
+    with services.warehouse() as warehouse:
+        warehouse.execute("DROP VIEW analytics.stg_pacs__studies CASCADE")
+    everything = marts.build()
+    assert everything.models > rows_alone.models
+    assert accession() == "THIRD"
+    change("FOURTH")
+    dlt_pipelines.sync()
+    with services.warehouse() as warehouse:
+        warehouse.execute("ALTER VIEW analytics.fact_study_exports RENAME TO made_by_hand")
+    assert marts.build().models == everything.models
+    change("FIFTH")
+    dlt_pipelines.sync()
+    assert marts.build().models == rows_alone.models
+    assert accession() == "FIFTH"
 
     with services.warehouse() as warehouse:
         assert written_by(warehouse, marts.build) == {}

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import dlt_pipelines
-from dlt_pipelines import ValidationSummary
+from dlt_pipelines import ValidationSummary, forgetting
 from eden import warehouse as marts
 from eden.demo.hospital import Hospital
 from tests.conftest import Services
@@ -167,6 +167,30 @@ def test_a_study_that_moved_unseen_moves_and_is_no_deletion(
     assert same(services)
     with services.warehouse() as warehouse:
         assert warehouse.execute("SELECT count(*) FROM ops.deletions").fetchone() == (0,)
+
+
+def test_a_study_that_moved_to_a_forgotten_organization_is_a_deletion(
+    services: Services, hospital: Hospital
+) -> None:
+    dlt_pipelines.sync()
+    study = hospital.studies[0]
+    gone = next(one.id for one in hospital.organizations if one.id != study.organization_id)
+    with services.source() as source, services.warehouse() as warehouse:
+        warehouse.execute(
+            "UPDATE ops.organizations SET forgotten_at = now() WHERE organization_id = %s", (gone,)
+        )
+        forgetting.remove(warehouse, forgetting.find(warehouse, str(gone)))
+        source.execute(
+            "UPDATE pacs_studies SET organization_id = %s, updated_at = now() WHERE id = %s",
+            (gone, study.id),
+        )
+        dlt_pipelines.sync()
+        assert dlt_pipelines.validate().success
+        query = "SELECT count(*) FROM staging.pacs_studies WHERE id = %s"
+        assert warehouse.execute(query, (study.id,)).fetchone() == (0,)
+        query = "SELECT count(*) FROM ops.deletions WHERE table_name = 'pacs_studies' AND id = %s"
+        assert warehouse.execute(query, (study.id,)).fetchone() == (1,)
+        assert dlt_pipelines.validate().differences == ()
 
 
 def test_an_image_that_alone_went_to_another_organization_is_there_once(

@@ -27,12 +27,15 @@ from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from flows.pool import OUTSTANDING, PoolUnavailable, work_pool
 from tests.conftest import Services
 from tests.support import oracle
-from tests.support.counting_s3 import counting_s3
+from tests.support.counting_s3 import CountingS3, counting_s3
 from tests.support.prefect_server import DEPLOYMENTS, UUID, Server, wait_for
 from tests.support.warehouse import differing_tables
 
 POOL = "eden"
 ZONE = "America/Bogota"
+PUTS_BEFORE_DEATH = 36
+"""More than the six studies that two workers send at once need; fewer than those and a batch."""
+NO_LIMIT = 1_000_000
 
 PACED = """
 import json, time
@@ -203,10 +206,6 @@ def test_a_global_limit_paces_the_studies(server: Server) -> None:
     assert said["pace"] > 1.5
 
 
-@pytest.mark.skipif(
-    "EDEN_FAULT_ROUNDS" not in os.environ,
-    reason="waits for a worker to be caught in the middle, minutes on a busy machine: make faults",
-)
 @pytest.mark.timeout(900)
 def test_workers_run_the_deployments_and_share_a_discovery(
     services: Services,
@@ -231,8 +230,10 @@ def test_workers_run_the_deployments_and_share_a_discovery(
         doomed = start_worker("doomed", limit=1, **settings)
         # Other modules have used this server.
         earlier = {run["id"] for run in server.runs_of("process-study-batch-to-s3")}
+        store.hold()
         discovery = server.start("discover-chest-dicom-studies/daily")
-        in_hand = kill_at_work(services, doomed)
+        in_hand = kill_at_work(services, doomed, store)
+        store.let(NO_LIMIT)
         ended = server.end_of(discovery)
         assert ended["state_type"] == "COMPLETED", steady.log.read_text()
 
@@ -260,23 +261,29 @@ def check_replication(server: Server, hospital: Hospital) -> None:
     assert (ended["state_type"], ended["name"]) == ("COMPLETED", f"sync {slug}")
 
 
-def kill_at_work(services: Services, worker: Worker) -> set[str]:
+def kill_at_work(services: Services, worker: Worker, store: CountingS3) -> set[str]:
     """Kill a worker and its flows amid a batch; give the studies that it had in its hands."""
 
-    def at_work() -> set[str]:
-        pids = worker.pids()
+    def has_a_batch() -> bool:
         with services.warehouse() as warehouse:
             rows = warehouse.execute(
-                "SELECT study_id::text, split_part(lease_owner, ':', 2)::int "
+                "SELECT DISTINCT split_part(lease_owner, ':', 2)::int "
                 "FROM ops.study_exports WHERE status = 'exporting'"
             ).fetchall()
-            done = warehouse.execute(
-                "SELECT count(*) FROM ops.study_exports WHERE status = 'exported'"
-            ).fetchone()
-        mine = {study_id for study_id, pid in rows if pid in pids}
-        return mine if done and done[0] and len(mine) < 10 else set()
+        return any(pid in worker.pids() for (pid,) in rows)
 
-    wait_for(at_work)
+    def has_more_to_do() -> bool:
+        with services.warehouse() as warehouse:
+            return bool(
+                warehouse.execute(
+                    "SELECT 1 FROM ops.study_exports WHERE status = 'exported' LIMIT 1"
+                ).fetchone()
+            )
+
+    wait_for(has_a_batch)
+    # Enough that a study is done whoever gets them, too few for a batch.
+    store.let(PUTS_BEFORE_DEATH)
+    wait_for(has_more_to_do)
     pids = worker.pids()
     worker.end(signal.SIGKILL)
     # As it would be for as long as the leases last: somebody seems to be at work.

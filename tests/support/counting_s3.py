@@ -1,4 +1,4 @@
-"""A proxy in front of an S3 server that counts what is sent, and takes its time."""
+"""A proxy in front of an S3 server: it notes what is asked, takes its time, and can stop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
+
+
+@dataclass(frozen=True)
+class S3Request:
+    """What the client asked for, as far as a policy decides upon it."""
+
+    method: str
+    target: str
+    """Path and query."""
+    headers: frozenset[str]
+    """Their names in lower case."""
 
 
 class CountingS3(http.server.ThreadingHTTPServer):
@@ -23,7 +35,22 @@ class CountingS3(http.server.ThreadingHTTPServer):
         self.seconds_per_put = seconds_per_put
         self.puts: Counter[str] = Counter()
         """By key, the bucket's name left out."""
+        self.requests: set[S3Request] = set()
         self.lock = threading.Lock()
+        self._door: threading.Semaphore | None = None
+
+    def hold(self) -> None:
+        """Let every PUT wait from now on."""
+        self._door = threading.Semaphore(0)
+
+    def let(self, puts: int) -> None:
+        """Let so many of those that wait, or will, go on."""
+        assert self._door
+        self._door.release(puts)
+
+    def wait_for_turn(self) -> None:
+        if self._door:
+            self._door.acquire()
 
     def handle_error(self, *_: object) -> None:
         """A client that was killed hangs up amid a request."""
@@ -38,11 +65,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _forward(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # A client that was killed amid its request: the server would wait for the rest.
+            self.close_connection = True
+            return
+        names = frozenset(name.lower() for name in self.headers)
+        with self.server.lock:
+            self.server.requests.add(S3Request(self.command, self.path, names))
         if self.command == "PUT":
             with self.server.lock:
                 self.server.puts[unquote(self.path).split("/", 2)[2]] += 1
             time.sleep(self.server.seconds_per_put)
+            self.server.wait_for_turn()
         connection = http.client.HTTPConnection(self.server.upstream)
         # Whole bodies only: what the client asked to be told first, it has been told.
         headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}

@@ -13,7 +13,7 @@ from pydicom import dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileDataset
 
-from dicom_export.deidentify import Basic, Identifiers, Key, Subject
+from dicom_export.deidentify import Basic, Identifiers, Key, ScrubbedReport, Subject
 from dicom_export.deidentify.api import DeidentifiedFile
 from dicom_export.deidentify.basic import deidentify_file
 from dicom_export.deidentify.reading import read
@@ -30,8 +30,10 @@ class Unscrubbed:
 
     version = "none"
 
-    def scrub(self, text: str, study: EligibleStudy, known: Identifiers, subject: Subject) -> str:
-        return text
+    def scrub(
+        self, text: str, study: EligibleStudy, known: Identifiers, subject: Subject
+    ) -> ScrubbedReport:
+        return ScrubbedReport(text)
 
 
 @dataclass

@@ -62,9 +62,9 @@ def is_signed(report: ReportRow) -> bool:
 
 
 def modality_code(hospital: Hospital, study: StudyRow) -> str | None:
-    """Return the DICOM code of the study's machine, or None."""
+    """Return the DICOM code of the study's machine, or None where it is not known."""
     codes = {machine.id: machine.identifier for machine in hospital.modalities}
-    return codes[study.modality_id] if study.modality_id else None
+    return codes.get(study.modality_id) if study.modality_id else None
 
 
 def is_chest(hospital: Hospital, study: StudyRow) -> bool:

@@ -83,7 +83,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: Relay
 
     def _relay(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # A client that was killed amid its request: the server would wait for the rest.
+            self.close_connection = True
+            return
         key = urllib.parse.unquote(self.path.split("?")[0]).partition("/")[2].partition("/")[2]
         with self.server.noted(self.command, key):
             server = http.client.HTTPConnection(self.server.target)

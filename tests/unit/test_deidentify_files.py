@@ -210,7 +210,7 @@ def test_the_files_of_rules_are_well_formed() -> None:
             assert dictionary_keyword(tag) == row["keyword"]
         keys = [(row.get("within"), row["keyword"]) for row in rows]
         assert not [key for key, count in Counter(keys).items() if count > 1]
-    for kind in ("description", "manufacturer", "model", "ordinary"):
+    for kind in ("description", "manufacturer", "model"):
         assert all(word == word.upper() and word.isascii() for word in vocabulary(kind))
     assert identifiers()[0x00100020] == "code"
 

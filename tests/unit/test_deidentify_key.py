@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from dicom_export.deidentify import Basic, Key, PassThrough, choose, policy
 from dicom_export.deidentify.key import Subject
+from dicom_export.model import OrganizationNames
 from eden.errors import ConfigurationError
 from eden.settings import Export
 from tests.support.deidentified import Unscrubbed
@@ -23,35 +24,31 @@ def settings(monkeypatch: pytest.MonkeyPatch, **changes: str) -> Export:
     return Export()
 
 
+def nobody(organization_id: str) -> OrganizationNames:
+    return OrganizationNames({}, (), ())
+
+
 def test_a_missing_or_short_key_is_named_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="DEIDENTIFICATION_KEY is not set") as caught:
-        choose(settings(monkeypatch), Unscrubbed())
+        choose(settings(monkeypatch), nobody)
     assert caught.value.exit_code == 2
     short = "s3cret-" * 4
     with pytest.raises(ConfigurationError, match="DEIDENTIFICATION_KEY is too short") as caught:
-        choose(settings(monkeypatch, DEIDENTIFICATION_KEY=short), Unscrubbed())
+        choose(settings(monkeypatch, DEIDENTIFICATION_KEY=short), nobody)
     assert "s3cret" not in str(caught.value)
     # Bytes count, not characters.
-    assert choose(settings(monkeypatch, DEIDENTIFICATION_KEY="ñ" * 16), Unscrubbed())
+    assert choose(settings(monkeypatch, DEIDENTIFICATION_KEY="ñ" * 16), nobody)
 
 
 def test_the_key_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = settings(monkeypatch, DEIDENTIFICATION_KEY=SECRET)
     assert isinstance(chosen.deidentification_key, SecretStr)
     key = Key.of(chosen)
-    basic = choose(chosen, Unscrubbed())
+    basic = choose(chosen, nobody)
     shown = f"{key!r} {key} {chosen!r} {basic!r} {policy(basic, chosen)}"
     assert "correct" not in shown
     assert key.key_id in shown
     assert re.fullmatch("[0-9a-f]{16}", key.key_id)
-
-
-def test_without_a_scrubber_of_reports_nothing_is_uploaded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with pytest.raises(ConfigurationError, match="reports"):
-        choose(settings(monkeypatch, DEIDENTIFICATION_KEY=SECRET))
-    assert isinstance(choose(settings(monkeypatch, DEIDENTIFICATION="off")), PassThrough)
 
 
 def test_a_fingerprint_has_mode_rules_key_and_policy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,13 +12,11 @@ from typing import Any
 import pytest
 
 from dicom_export.codes import Code, ImageStatus
-from dicom_export.deidentify import choose
 from dicom_export.errors import SourceFailed, describe
 from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy, StudyResult
 from dicom_export.scratch import Budget, Scratch
 from dicom_export.sources.local import LocalSource
 from eden.errors import ConfigurationError
-from eden.settings import Export
 
 
 def image(file_path: str) -> EligibleImage:
@@ -82,12 +80,6 @@ def test_every_code_leads_to_a_status(code: Code) -> None:
 def test_a_result_survives_the_ledger() -> None:
     result = StudyResult("s", "o", False, 1, 2, False, ("a", "b"))
     assert StudyResult.from_dict(dict(sorted(result.to_dict().items()))) == result
-
-
-def test_basic_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DEIDENTIFICATION", "basic")
-    with pytest.raises(ConfigurationError, match="DEIDENTIFICATION"):
-        choose(Export())
 
 
 # Files on disk ------------------------------------------------------------------------------------

@@ -6,7 +6,9 @@ from datetime import date
 
 import pytest
 
+from dicom_export.deidentify.rules import vocabulary
 from dicom_export.scrub import Directory, Kind, KnownIdentifiers, Person, Scrubber
+from dicom_export.scrub.lexicon import is_ordinary
 
 NOBODY = Scrubber(KnownIdentifiers())
 
@@ -109,6 +111,9 @@ def test_particles_apostrophes_and_hyphens(name: str, written: str) -> None:
         ("COSTA^MARIA", "PACIENTE: COSTA, MARIA", "PACIENTE: [PATIENT]"),
         ("COSTA^MARIA", "Se trata de Costa, de 40 años.", "Se trata de [PATIENT], de 40 años."),
         ("COSTA^MARIA", "M. Costa, tos", "[PATIENT], tos"),
+        ("COSTA^MARIA", "A Costa se le colocó un tubo", "A [PATIENT] se le colocó un tubo"),
+        ("MILLER^CARL", "temperature 38.5 c. miller score of 3", None),
+        ("COSTA^MARIA", "MOTIVO: COSTA, 34 AÑOS, EPOC", "MOTIVO: [PATIENT], 34 AÑOS, EPOC"),
         ("GARCIA^DOLORES", "Se llama a Dolores García", "Se llama a [PATIENT]"),
         ("GARCIA^DOLORES", "DOLORES GARCIA CON DOLORES", "[PATIENT] CON DOLORES"),
         ("CAMPOS^PILAR", "Pilar Campos: campos libres", "[PATIENT]: campos libres"),
@@ -209,8 +214,42 @@ def test_titles_tell_doctors_from_patients_of_the_same_name() -> None:
         ("su madre, Ana Ruiz, tel", "su madre, [PERSON], tel"),
         ("Acompañante: Ana Ruiz", "Acompañante: [PERSON]"),
         ("Vino con Juan Carlos Pérez ayer", "Vino con [PERSON] ayer"),
+        ("Según relata Zulma Ortiz, cayó", "Según relata [PERSON], cayó"),
+        ("According to Zulma Ortiz, she fell", "According to [PERSON], she fell"),
+        ("obtenidas por TR Zoilo Quiñónez", "obtenidas por TR [DOCTOR]"),
+        ("made 6.9.2015 by RT Ann Jones.", "made [DATE] by RT [DOCTOR]."),
+        ("Zoilo Quiñónez, third-year resident", "[DOCTOR], third-year resident"),
+        ("COM DR E. COSTELA", "COM DR [DOCTOR]"),
+        ("Méd. Sol.: Zoilo Quiñónez", "Méd. Sol.: [DOCTOR]"),
+        ("Apellido/s y nombre/s: QUIÑÓNEZ, Zoilo", "Apellido/s y nombre/s: [PATIENT]"),
+        ("la niña Ana Ruiz tose", "la niña [PATIENT] tose"),
+        ("Surname: Price  Given names: Ann", "Surname: [PATIENT]  Given names: [PATIENT]"),
+        ("Cuidador principal Juan Pérez, cel", "Cuidador principal [PERSON], cel"),
+        ("conocida como Ana Ruiz, sana", "conocida como [PERSON], sana"),
+        ("Dice Zulma Ortiz que tose", "Dice [PERSON] que tose"),
+        ("Entregado a Zulma Ortiz ayer", "Entregado a [DOCTOR] ayer"),
+        ("DE DRA. ANA RUIZ DEL JULIO 17 DEL 2022", "DE DRA. [DOCTOR] DEL [DATE]"),
+        ("Sra. Barón-Planas", "Sra. [PERSON]"),
+        ("-- DE GOMES, ANTÔNIO --", "-- [PERSON] --"),
+        ("Ruiz, Ana (12345)\nMédica", "[PERSON] ([LICENCE])\nMédica"),
+        ("con su esposo Zoilo Quiñónez por", "con su esposo [PERSON] por"),
+        ("Revisado en conjunto con Zulma Ortiz", "Revisado en conjunto con [DOCTOR]"),
+        ("Nombre de la niña: Zulma Ortiz", "Nombre de la niña: [PATIENT]"),
+        ("Paciente......: Quiñónez, Zoilo", "Paciente......: [PATIENT]"),
+        ("Vive con Zulma Ortiz", "Vive con [DOCTOR]"),
+        ("Technologist in charge Zulma Ortiz", "Technologist in charge [DOCTOR]"),
+        ("DE DRA. ANA VALLE: COINCIDE", "DE DRA. [DOCTOR]: COINCIDE"),
+        ("por Dr. Torres Hernández el julio 5, 2015", "por Dr. [DOCTOR] el [DATE]"),
         # Not names.
+        ("Lauo: Listese grau 1. Inforem: TA 120/80", None),
         ("Médico: guardia externa", None),
+        ("Protocolo técnico: Placa única. Known Barrett esophagus.", None),
+        ("Los hallazgos son:\nCampos pulmonares libres.", None),
+        ("Los hallazgos son: Tractos fibrosos.", None),
+        ("Obtenida por TR; D.O.B. sin dato", None),
+        ("Sol: tomó dosis alta. Autor: n/d. Rad: PA.", None),
+        ("Menor: opacidad basal. Realizado: Frente y Perfil.", None),
+        ("El menor diámetro. La niña serena y eupneica.", None),
         ("Paciente: masculino de 45 años", None),
         ("PACIENTE: FEMENINA, ADULTA", None),
         ("Técnica: Radiografía digital. TÉCNICA: PA Y LATERAL.", None),
@@ -251,7 +290,7 @@ def test_names_of_people_that_nobody_knows(text: str, left: str | None) -> None:
         "abril de 2018",
         "abril 2018", "04/2018", "04-2018", "abr-18", "abr/2018", "2018-04-03T10:45:12",
         "03/04/2018 10:45:12",
-        "3 de Setembro de 2018", "12 out 2018", "10/DEZ/18",
+        "3 de Setembro de 2018", "12 out 2018", "10/DEZ/18", "3 del 4 del 2018", "marzo 3/2018",
     ],
 )  # fmt: skip
 def test_dates_in_every_form(written: str) -> None:
@@ -266,6 +305,16 @@ def test_dates_in_every_form(written: str) -> None:
         ("since March, en abril, em maio", "since [DATE], en [DATE], em [DATE]"),
         ("el 03/04/2018 a las 10:45", "el [DATE] a las 10:45"),
         ("October 29,\n2016", "[DATE]"),
+        ("tomado 03/04/2018 10:45 hs", "tomado [DATE] hs"),
+        ("início em\n12-03.", "início em\n[DATE]."),
+        ("lunes (03/04/2018), el jueves 22, since Tue the 3rd", "[DATE], el [DATE], since [DATE]"),
+        (
+            "el 21 de mar, previo de sep 13, desde quarta-feira, 06/07",
+            "el [DATE], previo de [DATE], desde [DATE]",
+        ),
+        ("em 18 de dez. 69 anos", "em [DATE]. 69 anos"),
+        ("FECHA 22/1/16  HORA 12:53", "FECHA [DATE]  HORA 12:53"),
+        ("en mar 17 mm; de set 12 %; em 2 de 3", None),
         ("en 2018, desde 2015-2016", None),
         ("ocupa 2/3 inferiores y 1/3 medio", None),
         ("Grade 2 may represent edema. It may 3 times.", None),
@@ -341,6 +390,22 @@ def test_a_known_number_of_few_digits_is_no_measurement() -> None:
         ("099 123 456", "[PHONE]"),
         ("11 98765-4321", "[PHONE]"),
         ("(0xx11) 9876-5432", "[PHONE]"),
+        ("91 234 56 78; 21 345 67 89", "[PHONE]; [PHONE]"),
+        ("Tel. de la madre: 375 7687", "Tel. de la madre: [PHONE]"),
+        ("85 1 4453-3652; (85) 00525 8924; 1 (391) 914-5863", "[PHONE]; [PHONE]; [PHONE]"),
+        ("Dirección: Av. Cedillo 3421  Teléfonos: 2901 2345",
+        "Dirección: [ADDRESS]  Teléfonos: [PHONE]"),
+        ("Nro. de informe 61.242, doc. 43 949 309 A,", "Nro. de informe [ID], doc. [ID],"),
+        ("Dra. Ana Ruiz\nRadióloga\nCremeb 77322", "Dra. [DOCTOR]\nRadióloga\n[DOCTOR] [LICENCE]"),
+        ("Switchboard 375 7687, WhatsApp to 375 7687", "Switchboard [PHONE], WhatsApp to [PHONE]"),
+        ("su hija Ana Ruiz 375 7687", "su hija [PERSON] [PHONE]"),
+        ("02 2667350; +52 55 1923 6314", "[PHONE]; [PHONE]"),
+        ("Seguro: OSDE 82712814; RG 14.759.520-4 SSP/SP", "Seguro: [ID]; RG [ID]"),
+        ("Dra. Ana Ruiz\nReg. Nac. 51234", "Dra. [DOCTOR]\nReg. Nac. [LICENCE]"),
+        ("MAT. NAC. 51234, CRM/MG: 61756", "MAT. NAC. [LICENCE], CRM/MG: [LICENCE]"),
+        ("(+34) 912 34 56 78; 0044 20 7946 0958", "[PHONE]; [PHONE]"),
+        ("4600-3752, int. 53; ramal 4521", "[PHONE]; [PHONE]"),
+        ("07700 900123", "[PHONE]"),
         ("555-123-4567 ext. 12", "[PHONE]"),
         ("607 64 38 78", "[PHONE]"),
         ("0800 123 4567", "[PHONE]"),
@@ -354,6 +419,20 @@ def test_a_known_number_of_few_digits_is_no_measurement() -> None:
         ("Rua das Flores, 123", "[ADDRESS]"),
         ("12 Oak Tree Road, Apt 4", "[ADDRESS]"),
         ("Localidad: Tarapuy. CP: 28935", "Localidad: [ADDRESS]. CP: [ADDRESS]"),
+        ("Endereço: Trevo Isis Duarte", "Endereço: [ADDRESS]"),
+        ("Address: 419 Young Springs Apt. 425", "Address: [ADDRESS]"),
+        ("PATRON PERIFERICO BILATERAL. NODULO DE 5 MM", None),
+        ("Téc. María Cuesta. Dosis 0,12 Gy", "Téc. [DOCTOR]. Dosis 0,12 Gy"),
+        ("Identificación: CC 12.345.678", "Identificación: [ID]"),
+        ("INFORME N° 7250.028. Laudo nº OS 541978", "INFORME N° [ID]. Laudo nº [ID]"),
+        ("CPF 41626130 5 ZZ6; ID XXX-XX-7648", "CPF [ID]; ID [ID]"),
+        ("Informe: 24 h. Report: 12 mm. Informe: 5° arco", None),
+        ("CRM/RS nº 58.453, C.M. 89639, RNM 9828",
+        "CRM/RS nº [LICENCE], C.M. [LICENCE], RNM [LICENCE]"),
+        ("3780-5431, r. 166; 11 4154-8049/1228; 24086264 int 1277", "[PHONE]; [PHONE]; [PHONE]"),
+        ("+54 2 11 2148-7464. 61 años", "[PHONE]. 61 años"),
+        ("(91 a.), (45 a.)", "([AGE 90+] a.), (45 a.)"),
+        ("ingreso en 2018; estudio de 2018", None),
         ("paciente de 92 años", "paciente de [AGE 90+] años"),
         ("Edad: 101. Idade: 95 anos. 90-year-old",
         "Edad: [AGE 90+]. Idade: [AGE 90+] anos. [AGE 90+]-year-old"),
@@ -393,6 +472,14 @@ def test_other_phrases_of_the_files() -> None:
     assert Scrubber(known).scrub("CAMINO VIEJO S/N, ESQ OMBU.").text == "[ADDRESS]."
 
 
+# ---- Words
+
+
+def test_words_of_descriptions_are_ordinary_words_of_reports() -> None:
+    words = [word.lower() for word in vocabulary("description") if word.isalpha()]
+    assert [word for word in words if len(word) > 2 and not is_ordinary(word)] == []
+
+
 # ---- As a whole
 
 
@@ -402,6 +489,19 @@ def test_counts_by_kind() -> None:
     )
     assert scrubbed.counts == {Kind.DATE: 1, Kind.DOCTOR: 2, Kind.ID: 1, Kind.PATIENT: 1}
     assert list(scrubbed.counts) == sorted(scrubbed.counts)
+
+
+def test_a_number_goes_on_in_the_next_line_where_lines_are_filled() -> None:
+    text = "El trabajador expuesto a sílice, de la credencial 4462 3018\n5455, no refiere tos."
+    assert NOBODY.scrub(text).text == (
+        "El trabajador expuesto a sílice, de la credencial [ID], no refiere tos."
+    )
+    assert NOBODY.scrub("Nódulos de 9 mm\n12 mm\n30 mm").text == "Nódulos de 9 mm\n12 mm\n30 mm"
+
+
+def test_particles_before_a_known_name_are_its_own() -> None:
+    scrubber = scrub_for("DE LA CRUZ^LUIS")
+    assert scrubber.scrub("SEGÚN RELATA DE LA CRUZ, CAYÓ").text == "SEGÚN RELATA [PATIENT], CAYÓ"
 
 
 def test_lines_of_a_list_stay_lines() -> None:

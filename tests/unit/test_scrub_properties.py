@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
 import time
 import unicodedata
 from datetime import date
+from itertools import product
 
 import pytest
 from hypothesis import example, given, settings
@@ -190,9 +192,9 @@ def test_spans_and_counts_tell_what_was_replaced(text: str) -> None:
     assert sum(scrubbed.counts.values()) == len(scrubbed.spans)
 
 
-@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("number", range(9))
 def test_the_corpus_is_scrubbed_once_and_for_all(number: int) -> None:
-    for hand in ("known", "held out"):
+    for hand in ("known", "regression 1", "regression 2", "regression 3", "regression 4"):
         report = write(11, number, hand)
         once = scrubber_for(report).scrub(report.text).text
         assert scrubber_for(report).scrub(once).text == once
@@ -283,29 +285,62 @@ REPEATED = (
     "costillas 1-",
     "dos mil y ", "A B C ", "o'", "domicilio: a ", "Hospital San ", "ID: 1.", "a1", "Juan, MD\n",
     "nombre:\n",
+    # Long runs of digits and of capitals, thousands of names and of titles.
+    "12345678901234567890", "NEUMONIATORAX", "7", "ZZYZX ", "Dr. Dra. ", "Zzyzx, ", "Ana Ruiz\n",
+    "PEREZ, JUAN. ", "MARIA PEREZ\n", "Maria Perez ", "la paciente ", "Firmado por y ", "G A R ",
+    # The beginnings of patterns that have an end.
+    "mil novecientos ", "uno de ", "lunes 3 de ", "3 de m", "2018-", "01.01.", "1.2.", "12-", "+5",
+    "(011) ", "(", "costillas aaaa ", "grado de la clase ", "1 a 2 ", "1x1", "l4-", "av. aaaa ",
+    "12 oak tree ", "cp 1", "a.a@", "www.", "crm-", "historia clinica n\u00b0", "a1-b2-", "1234-",
+    "vive en ", "localidad:a", "noventa y ", "x1234 ", "de Chagas ", "[DOCTOR-", "Clinic ", "\t",
 )  # fmt: skip
+
+SHORT, LONG = 2_000, 16_000
+TRIES = 3
+
+
+def measured_seconds(scrubber: Scrubber, text: str) -> float:
+    """Of this thread alone, and without the collector, which walks through the whole suite."""
+    gc.disable()
+    try:
+        started = time.thread_time()
+        scrubber.scrub(text)
+        return time.thread_time() - started
+    finally:
+        gc.enable()
 
 
 def test_a_megabyte_takes_seconds() -> None:
-    """Of a report a thousand times over, and as much as that of each piece that could hurt."""
+    """Of reports one behind the other, in one line: the lines of a report bound nothing."""
     report = write(5, 0)
-    scrubber = scrubber_for(report)
-    started = time.process_time()
-    scrubbed = scrubber.scrub((report.text + "\n") * (1_000_000 // len(report.text) + 1))
-    assert time.process_time() - started < 60
-    assert len(scrubbed.text) > 300_000
+    text = (report.text.replace("\n", " ") + " ") * (1_000_000 // len(report.text) + 1)
+    assert len(text) >= 1_000_000
+    assert measured_seconds(scrubber_for(report), text) < 30
 
 
 @pytest.mark.parametrize("piece", REPEATED)
 def test_no_repetition_takes_more_than_its_share(piece: str) -> None:
     scrubber = scrubber_for(write(5, 0))
-    times = []
-    for length in (4_000, 32_000):
-        started = time.process_time()
-        scrubber.scrub((piece * (length // len(piece) + 1))[:length])
-        times.append(time.process_time() - started)
-    # Eight times the length; sixty-four times the time if it were quadratic.
-    assert times[1] < 30 * times[0] + 0.5, times
+
+    def times() -> tuple[float, float]:
+        short, long = ((piece * (length // len(piece) + 1))[:length] for length in (SHORT, LONG))
+        return measured_seconds(scrubber, short), measured_seconds(scrubber, long)
+
+    # Eight times the length; sixty-four times the time if it were quadratic. What disturbs a
+    # measurement makes it longer, never shorter.
+    tried = (times() for _ in range(TRIES))
+    assert any(long < 16 * short + 0.05 for short, long in tried)
+
+
+def test_a_study_costs_the_same_however_many_people_work_there() -> None:
+    letters = "bcdfghjklmnpqrstvwxz"
+    staff = [Person(f"Zulma Quij{''.join(end)}") for end in product(letters, repeat=3)]
+    assert len(staff) == 8_000
+    directory = Directory(staff)
+    started = time.thread_time()
+    scrubber = Scrubber(KNOWN, directory)
+    assert time.thread_time() - started < 0.05
+    assert scrubber.scrub("vista por Zulma Quijwkt").text == "vista por [DOCTOR]"
 
 
 # ---- Silence

@@ -58,7 +58,7 @@ def places(home: Path) -> Iterator[Places]:
         return
     with embedded_services(home) as services:
         # Nobody's images: they were generated.
-        chosen = {"DEIDENTIFICATION": os.environ.get("DEIDENTIFICATION") or "off"}
+        chosen = {"DEIDENTIFICATION": os.environ.get("DEIDENTIFICATION") or "basic"}
         with environment(services.environment | chosen):
             _fill(services)
             yield Places(

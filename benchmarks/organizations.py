@@ -1,0 +1,169 @@
+"""What organizations cost that hardly have a row: ``python -m benchmarks.organizations``.
+
+Every organization brings partitions, which PostgreSQL has to make, plan over and lock. No target of
+the design is about them; docs/scale.md quotes the figures. Exits 1 where something could not be
+run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from statistics import median
+
+import click
+import psycopg
+from rich.console import Console
+
+import dlt_pipelines
+from benchmarks import source_data
+from benchmarks.cluster import Cluster, running_cluster
+from benchmarks.results import TIMES, Row, table, write_section
+from eden import warehouse as marts
+from eden.errors import EdenError
+
+SOURCE, WAREHOUSE = "source", "warehouse"
+STUDIES_EACH = 10
+TICKS = 5
+SAMPLES_PER_SECOND = 10
+
+# A lock that several sessions hold takes one place of the server's table.
+LOCKS = """
+SELECT count(DISTINCT (database, relation)) FROM pg_locks
+WHERE locktype = 'relation' AND NOT fastpath
+"""
+
+
+class Benchmark:
+    """One number of organizations after the other, each in an empty warehouse."""
+
+    def __init__(self, cluster: Cluster, console: Console) -> None:
+        self._cluster = cluster
+        self._console = console
+
+    def measure(self, organizations: int) -> dict[str, str]:
+        """What is measured, by its name in the table."""
+        studies = organizations * STUDIES_EACH
+        source_data.fill(self._cluster, SOURCE, studies=studies, organizations=organizations)
+        self._cluster.recreate(WAREHOUSE)
+        made = self._timed("schemas and partitions", dlt_pipelines.sync_organizations)
+        loaded = self._timed("first load", dlt_pipelines.sync)
+        with self._counting_locks() as locks_of_build:
+            built = self._timed("first build", marts.build)
+        idle = [self._timed("an idle tick", dlt_pipelines.etl) for _ in range(TICKS)]
+        changed: list[float] = []
+        with self._counting_locks() as locks_of_tick:
+            for _ in range(TICKS):
+                self._change()
+                changed.append(self._timed("a tick with one study", dlt_pipelines.etl))
+        validated = self._timed("validate", dlt_pipelines.validate)
+        tested = self._timed("the tests before an export", marts.check_export_gate)
+        relations, size = self._size()
+        return {
+            "making schemas, partitions and roles": f"{made:.1f} s",
+            f"first load, {STUDIES_EACH} studies each": f"{loaded:.1f} s",
+            "first build of the marts": f"{built:.1f} s",
+            "idle tick": f"{median(idle):.3f} s",
+            "tick with one changed study, sync and build": f"{median(changed):.1f} s",
+            "`validate`, nothing differs": f"{validated:.1f} s",
+            "tests of the marts before an export": f"{tested:.1f} s",
+            "locks held at once, at most, in the first build": f"{max(locks_of_build):,}",
+            "locks held at once, at most, in a tick": f"{max(locks_of_tick):,}",
+            "tables, indexes and views of the warehouse": f"{relations:,}",
+            "the warehouse on disk": f"{size / 1e6:,.0f} MB",
+        }
+
+    def _change(self) -> None:
+        with self._cluster.connect(SOURCE) as connection:
+            connection.execute(
+                "UPDATE pacs_studies SET dicom_description = 'CHEST ' || now(), updated_at = now() "
+                "WHERE id = (SELECT min(id::text)::uuid FROM pacs_studies)"
+            )
+
+    def _size(self) -> tuple[int, int]:
+        with self._cluster.connect(WAREHOUSE) as connection:
+            row = connection.execute(
+                "SELECT (SELECT count(*) FROM pg_class), pg_database_size(current_database())"
+            ).fetchone()
+        assert row is not None
+        return int(row[0]), int(row[1])
+
+    def _timed(self, what: str, act: Callable[[], object]) -> float:
+        self._cluster.settle()
+        began = time.monotonic()
+        with self._console.status(what):
+            act()
+        seconds = time.monotonic() - began
+        self._console.print(f"{seconds:8.2f} s  {what}")
+        return seconds
+
+    @contextmanager
+    def _counting_locks(self) -> Iterator[list[int]]:
+        """How many locks of the server's shared table were in use, sampled."""
+        found = [0]
+        ended = threading.Event()
+
+        def sample() -> None:
+            with self._cluster.connect(WAREHOUSE) as connection:
+                while not ended.wait(1 / SAMPLES_PER_SECOND):
+                    row = connection.execute(LOCKS).fetchone()
+                    assert row is not None
+                    found.append(int(row[0]))
+
+        thread = threading.Thread(target=sample, daemon=True)
+        thread.start()
+        try:
+            yield found
+        finally:
+            ended.set()
+            thread.join()
+
+
+@click.command()
+@click.option("--organizations", "sizes", type=int, multiple=True, default=(100, 300, 1000))
+@click.option("--quick", is_flag=True, help="Twenty organizations; nothing is written.")
+def main(*, sizes: tuple[int, ...], quick: bool) -> None:
+    """Measure what organizations cost; about 6 minutes, 1 with --quick."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    console = Console(highlight=False)
+    began = time.monotonic()
+    measured: dict[int, dict[str, str]] = {}
+    with running_cluster() as cluster:
+        os.environ.update(cluster.environment(SOURCE, WAREHOUSE))
+        benchmark = Benchmark(cluster, console)
+        for organizations in (20,) if quick else sizes:
+            console.print(f"{organizations} organizations")
+            try:
+                measured[organizations] = benchmark.measure(organizations)
+            except (EdenError, psycopg.Error) as error:
+                console.print(f"could not be run: {error}", style="red", markup=False)
+                sys.exit(1)
+        version = cluster.version()
+    counts = list(measured)
+    names = list(measured[counts[0]])
+    rows = [Row(name, "; ".join(measured[count][name] for count in counts)) for name in names]
+    console.print(table("Organizations", rows))
+    if not quick:
+        said = (
+            f"{datetime.now(UTC):%Y-%m-%d}; {', '.join(f'{count:,}' for count in counts)} "
+            f"organizations, in this order; PostgreSQL {version}, {os.cpu_count()} cores; ticks "
+            f"are medians of {TICKS}, all else was done once. "
+            f"The run took {(time.monotonic() - began) / 60:.0f} minutes."
+        )
+        write_section("Organizations", said, rows, NOTES)
+
+
+NOTES = (
+    f"The server has room for `max_locks_per_transaction` {TIMES} `max_connections` locks: 6,400 as"
+    " PostgreSQL comes. Here `max_connections` is 200, which makes 12,800.",
+    "A tick is `etl` in a process that runs on, as a flow or a loop has it.",
+)
+
+if __name__ == "__main__":
+    main()
