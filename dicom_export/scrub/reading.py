@@ -253,7 +253,7 @@ class Reader:
         ):
             return True
         if is_small:
-            return is_label and is_name(word.text) and not is_ordinary(word.text)
+            return is_label and is_name(word.text) and not has_meaning(word.text)
         if not is_ordinary(word.text) or (
             is_name(word.text) and not (self._is_label(index) and (word.text,) in rules.LABELS)
         ):

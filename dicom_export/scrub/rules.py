@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dicom_export.scrub.folding import BARRIER
 from dicom_export.scrub.model import Kind
 
-RULES_VERSION = "5"
+RULES_VERSION = "6"
 """Changes with every change of a rule or of the lexicon: the export sends reports anew then."""
 
 
@@ -656,6 +656,8 @@ _STREET = _any(
     loteamento morro parque residencial vila estacao favela trecho recanto alameda
     """
 )
+_STREET_CUT = _any("av avda cll bvar bv blvd psje pje cno pza")
+"""Behind these a full stop ends no sentence."""
 _STREET_BEHIND = _any(
     """
     street st avenue ave road rd boulevard blvd lane ln drive dr court ct place pl way square sq
@@ -681,7 +683,7 @@ _COMPASS = r"(?: (?:bis|sur|norte|este|oeste))?"
 
 STREETS = _compiled(
     # Street, name, number, door: 'Av. Italia 2345 apto. 3', 'Rua das Flores, 12'.
-    rf"(?<!\w){_STREET}(?:(?<![a-z]{{5}})\.)? (?P<name>(?:{_STREET_WORD}){{1,8}}+),? ?{_HOUSE}"
+    rf"(?<!\w)(?:{_STREET}|{_STREET_CUT}\.) (?P<name>(?:{_STREET_WORD}){{1,8}}+),? ?{_HOUSE}"
     rf"(?:,? ?(?:- ?)?{_DOOR}\b\.? ?\w{{1,6}}){{0,4}}",
     # Numbered streets of Colombia and La Plata: 'Calle 92U # 2-30', 'Calle 50 N° 1234'.
     rf"(?<!\w){_any('calle carrera cra cll cl kr transversal diagonal avenida av')}\.? \d{{1,3}} ?"

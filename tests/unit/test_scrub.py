@@ -242,6 +242,7 @@ def test_titles_tell_doctors_from_patients_of_the_same_name() -> None:
         ("por Dr. Torres Hernández el julio 5, 2015", "por Dr. [DOCTOR] el [DATE]"),
         # Not names.
         ("Lauo: Listese grau 1. Inforem: TA 120/80", None),
+        ("Hijo: sano. Vila. Estação 12", None),
         ("Médico: guardia externa", None),
         ("Protocolo técnico: Placa única. Known Barrett esophagus.", None),
         ("Los hallazgos son:\nCampos pulmonares libres.", None),
