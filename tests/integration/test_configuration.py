@@ -144,7 +144,8 @@ def hospital(
         ("S3_ENDPOINT_URL", "no address", 1, "STORE_UNAVAILABLE: bucket "),
         ("AWS_SECRET_ACCESS_KEY", "", 2, "CONFIGURATION: AWS_ACCESS_KEY_ID and "),
         ("DEIDENTIFICATION", "", 2, "CONFIGURATION: DEIDENTIFICATION is not set"),
-        ("DEIDENTIFICATION", "basic", 2, "CONFIGURATION: DEIDENTIFICATION"),
+        ("DEIDENTIFICATION_KEY", "", 2, "CONFIGURATION: DEIDENTIFICATION_KEY is not set"),
+        ("DEIDENTIFICATION_KEY", "short", 2, "CONFIGURATION: DEIDENTIFICATION_KEY is too short"),
         ("DICOMWEB_URL", f"ftp://{SECRET}@pacs", 2, "CONFIGURATION: DICOMWEB_URL"),
     ],
 )
@@ -157,6 +158,8 @@ def test_an_export_that_can_not_begin_claims_nothing(
     line: str,
 ) -> None:
     study = hospital.add_study()
+    if variable == "DEIDENTIFICATION_KEY":
+        monkeypatch.setenv("DEIDENTIFICATION", "basic")
     monkeypatch.setenv(variable, value)
     # Seconds of trying in vain are the store's tests' business.
     monkeypatch.setattr("dicom_export.store.ATTEMPTS", 1)

@@ -98,13 +98,14 @@ def test_who_asks_twice_does_not_wait(
     make: Callable[..., Children], signals: StopSignals, tmp_path: Path
 ) -> None:
     children = make(60)
-    start(children, tmp_path, DEAF)
+    child = start(children, tmp_path, DEAF)
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(os.getpid(), number)
     with pytest.raises(Stopped):
         signals.check()
+    assert child.process.poll() is None, child.ending
     started = time.monotonic()
-    assert children.stop() == ["a child"]
+    assert children.stop() == ["a child"], child.ending
     assert time.monotonic() - started < 10
 
 
