@@ -82,8 +82,8 @@ CHANGES = (
     """
     INSERT INTO pacs_reports
     SELECT gen_random_uuid(), pg_temp.key('study', {offset} + 1 + r * {step}),
-        pg_temp.key('practitioner', {first_signer} + r % ({doctors} / 2)), 'SIGNED', true, false, 'Sin cambios.', now(),
-        now(), now()
+        pg_temp.key('practitioner', {first_signer} + r % ({doctors} / 2)), 'SIGNED',
+        true, false, 'Sin cambios.', now(), now(), now()
     FROM generate_series(0, {third} - 1) AS r
     """,
     """
