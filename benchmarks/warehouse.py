@@ -75,7 +75,8 @@ DETAILS = (
 # over all organizations.
 CHANGES = (
     """
-    UPDATE pacs_studies SET dicom_description = 'RX TÓRAX ' || {number}, updated_at = now()
+    UPDATE pacs_studies
+    SET dicom_description = concat_ws(' ', dicom_description, {number}), updated_at = now()
     WHERE id IN (SELECT pg_temp.key('study', {offset} + r * {step})
         FROM generate_series(0, {third} - 1) AS r)
     """,
@@ -334,9 +335,9 @@ def main(*, studies: int, organizations: int, repeat: int, quick: bool) -> None:
 
 NOTES = (
     "Changed studies: a third got another description, a third a new report, a third another image,"
-    " spread over all organizations. New reports are signed by doctors of the lower half of the"
-    " ranking, so that the chosen ranks keep their doctors; where they do not, every study of a"
-    " doctor who comes or goes changes, tens of thousands here.",
+    " spread over all organizations. What is of the chest stays so, and new reports are signed by"
+    " doctors of the lower half of the ranking, so that the chosen ranks keep their doctors; where"
+    " they do not, every study of a doctor who comes or goes changes, tens of thousands here.",
     "In a process of its own dbt starts and reads its project first, which takes seconds.",
     "At the end the marts that were rebuilt study by study are compared with those of a full"
     " refresh: checksums of all rows.",
