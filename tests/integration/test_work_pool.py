@@ -227,11 +227,13 @@ def test_workers_run_the_deployments_and_share_a_discovery(
         with services.source() as source, services.warehouse() as warehouse:
             assert differing_tables(source, warehouse) == []
 
-        doomed = start_worker("doomed", limit=1, **settings)
         # Other modules have used this server.
         earlier = {run["id"] for run in server.runs_of("process-study-batch-to-s3")}
         store.hold()
         discovery = server.start("discover-chest-dicom-studies/daily")
+        # The steady one has it, and room for two of the three batches.
+        wait_for(lambda: server.state_of(discovery) == "RUNNING")
+        doomed = start_worker("doomed", limit=1, **settings)
         in_hand = kill_at_work(services, doomed, store)
         store.let(NO_LIMIT)
         ended = server.end_of(discovery)

@@ -91,6 +91,9 @@ class Server:
         assert found, done.stdout
         return found[1]
 
+    def state_of(self, run: str) -> str:
+        return str(self.call(f"/flow_runs/{run}", method="GET")["state_type"])
+
     def end_of(self, run: str) -> dict[str, Any]:
         def ended() -> Any:
             found = self.call(f"/flow_runs/{run}", method="GET")

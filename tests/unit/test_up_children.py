@@ -40,8 +40,13 @@ PARENT_OF_A_STRAY = (
 
 @pytest.fixture
 def signals() -> Iterator[StopSignals]:
-    with StopSignals() as made:
-        yield made
+    # A shell starts what runs in its background with SIGINT ignored, and so it stays for us.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with StopSignals() as made:
+            yield made
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
