@@ -131,7 +131,7 @@ class Benchmark:
         small: list[float] = []
         full_here: list[float] = []
         small_here: list[float] = []
-        ranks: list[float] = []
+        leading: list[float] = []
         none: list[float] = []
         tick: list[float] = []
         warm: list[float] = []
@@ -144,7 +144,9 @@ class Benchmark:
             self._change()
             small_here.append(self._timed("a build in this process", marts.build))
             self._change(by_leading_doctors=True)
-            ranks.append(self._timed("a build in this process, ranks changed", marts.build))
+            leading.append(
+                self._timed("a build in this process, reports of leading doctors", marts.build)
+            )
             none.append(self._dbt("run"))
             tick.append(self._dbt("build", "--selector", "tick"))
             self._announce()
@@ -166,9 +168,9 @@ class Benchmark:
                 0.1,
             ),
             Row(
-                "a tick's build where as many changes bring doctors into the chosen ranks",
-                spread(ranks, "s"),
-                times(median(ranks) / median(full_here)),
+                "a tick's build where leading doctors sign the new reports",
+                spread(leading, "s"),
+                times(median(leading) / median(full_here)),
             ),
             Row("`dbt run` with nothing changed", spread(none, "s")),
             at_most(
@@ -337,7 +339,8 @@ NOTES = (
     "Changed studies: a third got another description, a third a new report, a third another image,"
     " spread over all organizations. What is of the chest stays so, and new reports are signed by"
     " doctors of the lower half of the ranking, so that the chosen ranks keep their doctors; where"
-    " they do not, every study of a doctor who comes or goes changes, tens of thousands here.",
+    " they do not, every study of a doctor who comes or goes changes: with 36,000 such studies a build"
+    " took 6.8 s in an earlier run.",
     "In a process of its own dbt starts and reads its project first, which takes seconds.",
     "At the end the marts that were rebuilt study by study are compared with those of a full"
     " refresh: checksums of all rows.",
