@@ -339,8 +339,8 @@ NOTES = (
     "Changed studies: a third got another description, a third a new report, a third another image,"
     " spread over all organizations. What is of the chest stays so, and new reports are signed by"
     " doctors of the lower half of the ranking, so that the chosen ranks keep their doctors; where"
-    " they do not, every study of a doctor who comes or goes changes: with 36,000 such studies a build"
-    " took 6.8 s in an earlier run.",
+    " they do not, every study of a doctor who comes or goes changes: with 36,000 such studies a"
+    " build took 6.8 s in an earlier run.",
     "In a process of its own dbt starts and reads its project first, which takes seconds.",
     "At the end the marts that were rebuilt study by study are compared with those of a full"
     " refresh: checksums of all rows.",
