@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from dicom_export.deidentify.api import ScrubbedReport
@@ -35,6 +36,16 @@ NamesOf = Callable[[str], OrganizationNames]
 _MARK = re.compile(r"\[[A-Z][A-Z0-9 +-]*\]")
 
 
+@dataclass(frozen=True, slots=True)
+class _Organization:
+    """What is made of an organization's names once, for all its reports."""
+
+    names: OrganizationNames
+    doctors: tuple[tuple[str, frozenset[str]], ...] = field(repr=False)
+    """Ids, each with the words of the name."""
+    directory: Directory = field(repr=False)
+
+
 class ScrubbedByRules:
     """Scrubs with what a study's files and rows, and its organization's staff list, say.
 
@@ -59,10 +70,13 @@ class ScrubbedByRules:
         """
         with self._lock:
             # Read once, whoever of the threads comes first.
-            names, directory = self._organization(study.organization_id)
+            organization = self._organization(study.organization_id)
         signers = {report.practitioner_id for report in study.reports}
-        own = ((one, name) for one, name in names.doctors.items() if one in signers)
-        in_files = (Person(name, self._pseudonym_of(name, names)) for name in sorted(known.staff))
+        doctors = organization.names.doctors.items()
+        own = ((one, name) for one, name in doctors if one in signers)
+        in_files = (
+            Person(name, self._pseudonym_of(name, organization)) for name in sorted(known.staff)
+        )
         identifiers = KnownIdentifiers(
             patient_names=tuple(sorted(known.patients)),
             birth_dates=tuple(sorted(known.birth_dates)),
@@ -71,13 +85,16 @@ class ScrubbedByRules:
             phrases=tuple(sorted(known.places)),
             doctors=(*self._doctors(own), *in_files),
         )
-        scrubbed = Scrubber(identifiers, directory, shift_days=subject.shift.days).scrub(text)
+        scrubbed = Scrubber(
+            identifiers, organization.directory, shift_days=subject.shift.days
+        ).scrub(text)
         return ScrubbedReport(scrubbed.text, _marks(text, scrubbed))
 
-    def _read(self, organization_id: str) -> tuple[OrganizationNames, Directory]:
+    def _read(self, organization_id: str) -> _Organization:
         names = self._names_of(organization_id)
         staff = [*self._doctors(names.doctors.items()), *map(Person, names.technicians)]
-        return names, Directory(staff, names.places)
+        folded = tuple((one, frozenset(words(name))) for one, name in names.doctors.items())
+        return _Organization(names, folded, Directory(staff, names.places))
 
     def _doctors(self, doctors: Iterable[tuple[str, str]]) -> list[Person]:
         return [Person(name, self._pseudonym(one)) for one, name in doctors]
@@ -85,15 +102,16 @@ class ScrubbedByRules:
     def _pseudonym(self, practitioner_id: str) -> str:
         return f"DOCTOR-{self._key.doctor(practitioner_id)}"
 
-    def _pseudonym_of(self, name: str, names: OrganizationNames) -> str | None:
+    def _pseudonym_of(self, name: str, organization: _Organization) -> str | None:
         """Tell who is meant by a name as the files spell it; None where nobody or several are."""
-        meant = [one for one, listed in names.doctors.items() if _is_same_person(name, listed)]
+        spelt = frozenset(words(name))
+        meant = [one for one, listed in organization.doctors if _is_same_person(spelt, listed)]
         return self._pseudonym(meant[0]) if len(meant) == 1 else None
 
 
-def _is_same_person(one: str, other: str) -> bool:
+def _is_same_person(one: frozenset[str], other: frozenset[str]) -> bool:
     """Tell whether two names agree in two words, and the shorter says nothing else."""
-    shorter, longer = sorted((set(words(one)), set(words(other))), key=len)
+    shorter, longer = sorted((one, other), key=len)
     return len(shorter) >= FEWEST_WORDS_IN_COMMON and shorter <= longer
 
 

@@ -26,6 +26,7 @@ from dicom_export.withdrawal import Withdrawer
 from eden.errors import UsageError
 from eden.settings import DestinationDatabase, Export, load
 from tests.support.exporting import Hospital, Image, Study, an_id
+from tests.support.exporting import requests as requests  # noqa: PLC0414  # fixture
 
 CRITERIA = (
     "has_eligible_modality",
@@ -125,23 +126,6 @@ def ward(services: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 Requests = list[tuple[str, str]]
-
-
-@pytest.fixture
-def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
-    """Method and key of every object request, in order."""
-    seen: Requests = []
-    for name, method in (("put", "PUT"), ("delete", "DELETE")):
-        original = getattr(Store, name)
-
-        def wrapped(
-            self: Store, key: str, *rest: Any, _do: Any = original, _method: str = method
-        ) -> None:
-            seen.append((_method, key))
-            _do(self, key, *rest)
-
-        monkeypatch.setattr(Store, name, wrapped)
-    return seen
 
 
 @pytest.fixture
