@@ -15,7 +15,7 @@ RUN /opt/eden/bin/pip install --quiet --no-index --find-links /wheels --editable
     && python -m compileall -q dicom_export dlt_pipelines eden flows
 
 FROM python:${PYTHON}
-RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/eden eden
+RUN useradd --uid 10001 --user-group --create-home --home-dir /var/lib/eden eden
 COPY --from=build /opt/eden /opt/eden
 COPY --from=build /app /app
 ENV PATH=/opt/eden/bin:$PATH \
