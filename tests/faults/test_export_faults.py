@@ -27,7 +27,7 @@ from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.conftest import Services
 from tests.integration.test_export_ledger import Ward
 from tests.support.exporting import Study
-from tests.support.relay import Relay, relay_to
+from tests.support.watched_s3 import WatchedS3, watched_s3
 
 LEASE_SECONDS = 2.0
 WORKER = f"""
@@ -53,8 +53,8 @@ def ward(services: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 @pytest.fixture
-def relay() -> Iterator[Relay]:
-    with relay_to(os.environ["S3_ENDPOINT_URL"]) as server:
+def store() -> Iterator[WatchedS3]:
+    with watched_s3(os.environ["S3_ENDPOINT_URL"]) as server:
         yield server
 
 
@@ -93,20 +93,20 @@ def put_in_quarantine(ward: Ward, study: Study) -> None:
     ],
 )
 def test_a_worker_that_slept_through_its_lease_writes_nothing_more(
-    ward: Ward, relay: Relay, happens: Callable[[Ward, Study], None], status: str
+    ward: Ward, store: WatchedS3, happens: Callable[[Ward, Study], None], status: str
 ) -> None:
     study = ward.add_study(images=3)
-    relay.hold()
-    environment = os.environ | {"S3_ENDPOINT_URL": relay.url}
+    store.hold_answers()
+    environment = os.environ | {"S3_ENDPOINT_URL": store.url}
     sleeper = subprocess.Popen(
         [sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
-        assert relay.wait_for(1, 30)
-        relay.wait_until_idle()
+        assert store.wait_for(1, 30)
+        store.wait_until_idle()
         sleeper.send_signal(signal.SIGSTOP)
         # It will find the answer when it wakes up, and has two images and a report left to send.
-        relay.let_go()
+        store.let_answers_go()
         assert ward.status(study) == "exporting"
         happens(ward, study)
         while not ward.one("SELECT lease_until < clock_timestamp() FROM ops.study_exports"):
@@ -121,7 +121,7 @@ def test_a_worker_that_slept_through_its_lease_writes_nothing_more(
     finally:
         sleeper.kill()
         sleeper.wait()
-    assert len(relay.requests) == 1
+    assert len(store.of_objects()) == 1
     assert (ledger(ward), ward.objects()) == before
     said = json.loads(output)
     assert said["counts"] == {"exporting": 1}

@@ -32,8 +32,8 @@ from eden.errors import StoreUnavailable
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.conftest import Services
 from tests.support import oracle
-from tests.support.relay import Relay, relay_to
 from tests.support.warehouse import differing_tables
+from tests.support.watched_s3 import WatchedS3, watched_s3
 
 ROUNDS = int(os.environ.get("EDEN_FAULT_ROUNDS", "2"))
 SYNC = "import dlt_pipelines; print('started', flush=True); dlt_pipelines.sync()"
@@ -122,7 +122,7 @@ class Stage:
     """Everything that the rounds of one test share."""
 
     services: Services
-    relay: Relay
+    store: WatchedS3
     database: psycopg.Connection
     buckets: list[Path] = field(default_factory=list)
 
@@ -177,7 +177,7 @@ class Stage:
             self.restore_ledger()
         else:
             self.clear_ledger()
-        self.relay.requests.clear()
+        self.store.requests.clear()
 
     def discover(self) -> dicom_export.DiscoverySummary:
         return dicom_export.discover(load(DestinationDatabase), load(ObjectStore), load(Export))
@@ -188,7 +188,7 @@ class Stage:
         self.begin(scene)
         self.discover()
         return Scene(
-            name, bucket, self.objects(), self.statuses(), requests=len(self.relay.requests)
+            name, bucket, self.objects(), self.statuses(), requests=len(self.store.of_objects())
         )
 
 
@@ -219,9 +219,9 @@ def stage(
             (str(archive), str(tmp_path / "archive")),
         )
     dlt_pipelines.etl()
-    with relay_to(os.environ["S3_ENDPOINT_URL"]) as relay, services.warehouse() as database:
-        monkeypatch.setenv("S3_ENDPOINT_URL", relay.url)
-        made = Stage(services, relay, database)
+    with watched_s3(os.environ["S3_ENDPOINT_URL"]) as store, services.warehouse() as database:
+        monkeypatch.setenv("S3_ENDPOINT_URL", store.url)
+        made = Stage(services, store, database)
         yield made
         for folder in made.buckets:
             shutil.rmtree(folder)
@@ -292,13 +292,13 @@ def kill_discovery(stage: Stage, count: int, seconds: float) -> bool:
     )
     assert process.stdout
     assert process.stdout.readline() == b"started\n"
-    while not stage.relay.wait_for(count, 0.2) and process.poll() is None:
+    while not stage.store.wait_for(count, 0.2) and process.poll() is None:
         pass
     time.sleep(seconds)
     was_at_work = process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
-    stage.relay.wait_until_idle()
+    stage.store.wait_until_idle()
     return was_at_work
 
 
@@ -326,13 +326,13 @@ def test_a_killed_discovery_is_completed_by_the_next(stage: Stage, dice: random.
     for number in range(ROUNDS):
         scene = dice.choice(scenes)
         stage.begin(scene)
-        stage.relay.delay = DELAY_SECONDS
+        stage.store.seconds = DELAY_SECONDS
         count = dice.randint(1, scene.requests)
         was_at_work = kill_discovery(stage, count, dice.uniform(0, 2 * DELAY_SECONDS))
         killed += was_at_work
-        done = len(stage.relay.requests)
+        done = len(stage.store.of_objects())
         print(f"round {number}: {scene.name}, request {done} of {scene.requests}, {was_at_work=}")
-        stage.relay.delay = 0
+        stage.store.seconds = 0
         # The killed worker's leases run out.
         stage.database.execute("UPDATE ops.study_exports SET lease_until = now() - interval '1 s'")
 
@@ -342,7 +342,7 @@ def test_a_killed_discovery_is_completed_by_the_next(stage: Stage, dice: random.
         assert stage.statuses() == scene.statuses
         doubtful = stage.database.execute("SELECT FROM ops.exported_objects WHERE in_doubt")
         assert doubtful.fetchall() == []
-        sent_again = [key for key, count in Counter(stage.relay.puts()).items() if count > 1]
+        sent_again = [key for key, count in Counter(stage.store.puts()).items() if count > 1]
         assert len(sent_again) <= CONCURRENCY
     print(f"killed at work in {killed} of {ROUNDS} rounds")
     assert killed * 2 >= ROUNDS

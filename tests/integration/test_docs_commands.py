@@ -24,8 +24,8 @@ from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.conftest import Services, store_client
 from tests.support import docs, oracle
-from tests.support.counting_s3 import counting_s3
 from tests.support.iam import check_policy, statements
+from tests.support.watched_s3 import watched_s3
 
 ELSEWHERE = {
     "aws": "needs an account of AWS",
@@ -173,7 +173,7 @@ def test_the_commands_of_every_page_run_and_aws_would_allow_them(
     services: Services, reader: Callable[[], Reader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DICOM_S3_BUCKETS", ARCHIVE)
-    with counting_s3(services.environment["S3_ENDPOINT_URL"], 0) as proxy:
+    with watched_s3(services.environment["S3_ENDPOINT_URL"]) as proxy:
         monkeypatch.setenv("S3_ENDPOINT_URL", proxy.url)
         somebody = reader()
         for block in steps():

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -27,9 +28,9 @@ from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from flows.pool import OUTSTANDING, PoolUnavailable, work_pool
 from tests.conftest import Services
 from tests.support import oracle
-from tests.support.counting_s3 import CountingS3, counting_s3
 from tests.support.prefect_server import DEPLOYMENTS, UUID, Server, wait_for
 from tests.support.warehouse import differing_tables
+from tests.support.watched_s3 import WatchedS3, watched_s3
 
 POOL = "eden"
 ZONE = "America/Bogota"
@@ -215,7 +216,8 @@ def test_workers_run_the_deployments_and_share_a_discovery(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     eligible = {str(study_id) for study_id in oracle.eligible_studies(hospital)}
-    with counting_s3(services.environment["S3_ENDPOINT_URL"], seconds_per_put=0.15) as store:
+    with watched_s3(services.environment["S3_ENDPOINT_URL"]) as store:
+        store.seconds = 0.15
         settings = {
             "S3_ENDPOINT_URL": store.url,
             "EXPORT_CONCURRENCY": "2",
@@ -229,20 +231,20 @@ def test_workers_run_the_deployments_and_share_a_discovery(
 
         # Other modules have used this server.
         earlier = {run["id"] for run in server.runs_of("process-study-batch-to-s3")}
-        store.hold()
+        store.hold_puts()
         discovery = server.start("discover-chest-dicom-studies/daily")
         # The steady one has it, and room for two of the three batches.
         wait_for(lambda: server.state_of(discovery) == "RUNNING")
         doomed = start_worker("doomed", limit=1, **settings)
         in_hand = kill_at_work(services, doomed, store)
-        store.let(NO_LIMIT)
+        store.let_puts(NO_LIMIT)
         ended = server.end_of(discovery)
         assert ended["state_type"] == "COMPLETED", steady.log.read_text()
 
         attempts = attempts_of(services)
         assert set(attempts) == eligible
         assert {i: n for i, n in attempts.items() if n != 1} == dict.fromkeys(in_hand, 2)
-        twice = {key.split("/")[1] for key, count in store.puts.items() if count > 1}
+        twice = {key.split("/")[1] for key, count in Counter(store.puts()).items() if count > 1}
         assert twice <= in_hand
         check_what_prefect_knows(server, discovery, eligible, earlier)
     check_it_is_a_local_run(services, monkeypatch)
@@ -263,7 +265,7 @@ def check_replication(server: Server, hospital: Hospital) -> None:
     assert (ended["state_type"], ended["name"]) == ("COMPLETED", f"sync {slug}")
 
 
-def kill_at_work(services: Services, worker: Worker, store: CountingS3) -> set[str]:
+def kill_at_work(services: Services, worker: Worker, store: WatchedS3) -> set[str]:
     """Kill a worker and its flows amid a batch; give the studies that it had in its hands."""
 
     def has_a_batch() -> bool:
@@ -284,7 +286,7 @@ def kill_at_work(services: Services, worker: Worker, store: CountingS3) -> set[s
 
     wait_for(has_a_batch)
     # Enough that a study is done whoever gets them, too few for a batch.
-    store.let(PUTS_BEFORE_DEATH)
+    store.let_puts(PUTS_BEFORE_DEATH)
     wait_for(has_more_to_do)
     pids = worker.pids()
     worker.end(signal.SIGKILL)

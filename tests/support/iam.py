@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from eden.paths import PROJECT_ROOT
-from tests.support.counting_s3 import S3Request
+from tests.support.watched_s3 import S3Request
 
 Statement = dict[str, Any]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from eden.paths import PROJECT_ROOT
-from tests.support.counting_s3 import S3Request
 from tests.support.iam import actions_of, allows, check_policy, needed_by, statements
+from tests.support.watched_s3 import S3Request
 
 POLICIES = ("iam-policy.json", "iam-policy-kms.json", "iam-policy-sources.json")
 BUCKET = "s3-vlms-datasets"
