@@ -1,7 +1,10 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='stale_studies',
-    indexes=[{'columns': ['study_id']}, {'columns': ['practitioner_id']}],
+    indexes=[
+        {'columns': ['study_id', 'practitioner_id'], 'unique': true},
+        {'columns': ['practitioner_id']},
+    ],
     pre_hook=[
         '{{ tell_when_new() }}',
         "{{ take_stale_studies(

@@ -233,6 +233,13 @@ def test_marts_keep_a_contract_with_a_key(manifest: dict[str, Any]) -> None:
         assert is_not_null, mart["name"]
 
 
+def test_nobody_counts_twice_for_a_study(manifest: dict[str, Any]) -> None:
+    """doctor_rank counts rows: a doctor who stood twice at one study would rank too high."""
+    signers = next(one for one in models(manifest) if one["name"] == "int_study_signers")
+    unique = [index["columns"] for index in signers["config"]["indexes"] if index.get("unique")]
+    assert unique == [["study_id", "practitioner_id"]]
+
+
 def test_foreign_ids_of_marts_lead_somewhere(manifest: dict[str, Any]) -> None:
     untested = set()
     for mart in models(manifest, "marts"):
