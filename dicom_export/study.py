@@ -236,6 +236,8 @@ def _with_searched_metadata(prepared: PreparedStudy) -> PreparedStudy:
     made = {study.study_id, study.organization_id, study.facility_id or "", str(_NO_TIME.date())}
     for item in prepared.images:
         made |= {item.image.image_id, item.image.series_id}
+        if item.outgoing and item.outgoing.file:
+            made |= item.outgoing.file.made
     made |= {item.report.report_id for item in prepared.reports}
     made |= {upload.placed.sha256 for upload in wanted.values()} - {""}
     found = prepared.deidentified.search_metadata(content, made - {""})

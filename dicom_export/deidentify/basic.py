@@ -159,7 +159,10 @@ class BasicStudy:
             *(image.series_instance_uid for image in disclosed.images),
             *(image.sop_instance_uid for image in disclosed.images),
         ]
+        listed = [disclosed.dicom_description]
+        listed += [image.series_description for image in disclosed.images]
         own = [text for text in pseudonyms if text]
+        own += [text for text in listed if text and len(text) >= header.SHORTEST_LISTED]
         return self._search().in_document(content, made=[*made, *own])
 
     def _search(self) -> Search:

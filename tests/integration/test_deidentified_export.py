@@ -285,7 +285,7 @@ def test_a_leak_in_a_file_empties_the_study(
     study = hospital.add_study()
     leaking = study.images[0]
     replace_file(study, leaking, StudyDescription=f"RX de {PLANTED}")
-    monkeypatch.setattr(header, "_words", lambda rule, value: str(value))
+    monkeypatch.setattr(header._Cleaner, "_words", lambda self, rule, value: str(value))
     summary = hospital.discover()
     assert_quarantined(hospital, study, summary, caplog.text, f"image {leaking.image_id}")
     assert hospital.image_row(leaking) == ("quarantined", "RESIDUAL_PHI")
@@ -299,7 +299,7 @@ def test_a_name_that_only_another_file_knows_is_looked_for_in_all(
     first, second = study.images
     replace_file(study, first, StudyDescription="RX DE SALDIVIA")
     replace_file(study, second, OperatorsName="SALDIVIA^TELMA")
-    monkeypatch.setattr(header, "_words", lambda rule, value: str(value))
+    monkeypatch.setattr(header._Cleaner, "_words", lambda self, rule, value: str(value))
     assert hospital.discover().counts == {"quarantined": 1}
     assert hospital.image_row(first) == ("quarantined", "RESIDUAL_PHI")
 
