@@ -35,12 +35,14 @@ class PreparedImage:
 
 @dataclass(frozen=True, slots=True)
 class PreparedReport:
-    """A report; ``blob`` is None where it has no text."""
+    """A report; ``blob`` is None where it has no text, or none that may go out."""
 
     report: EligibleReport
     """The row as it may be shown."""
     blob: Blob | None
     code: Code | None = None
+    is_withheld: bool = False
+    """No file could be read that says whose name to take out: the images say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class PreparedStudy:
         ]
         if self.metadata_code:
             held_back.append(f"{self.metadata_code}: metadata.json")
-        if not any(prepared.blob for prepared in self.reports):
+        if not any(prepared.blob or prepared.is_withheld for prepared in self.reports):
             held_back.append(f"{Code.EMPTY_REPORT}: no report has text")
         return tuple(held_back)
 
@@ -147,6 +149,8 @@ class _Workshop:
 
     def report(self, report: EligibleReport, shown: EligibleReport) -> PreparedReport:
         text = report_text.to_text(report.content)
+        if text and not self.deidentified.may_report:
+            return PreparedReport(shown, None, is_withheld=True)
         if text:
             text = self.deidentified.report(text, report)
         if not text.strip():

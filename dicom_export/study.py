@@ -53,6 +53,8 @@ class Exporter:
     store: Store
     ledger: Ledger
     budget: Budget
+    policy: str | None = None
+    """Under which all is sent now; what was sent under another one gives way to it."""
 
     def export_study(self, study: EligibleStudy, lease: Lease) -> StudyOutcome:
         """Export one study; the caller writes the outcome into the ledger.
@@ -142,15 +144,23 @@ class _Publication:
         return _Plan(retired, uploads, removals)
 
     def _unfetched_keys(self) -> set[str]:
-        """Name the objects of images that could not be had this time: they stay, unnamed."""
+        """Name the objects of images that could not be had this time: they stay, unnamed.
+
+        Not those that were sent under another policy: it may have been none at all.
+        """
         if self._prepared.verdict is StudyStatus.QUARANTINED:
             return set()
         waiting = (ImageStatus.MISSING, ImageStatus.REFUSED)
-        return {
+        keys = {
             image_key(self._study, prepared.image)
             for prepared in self._prepared.images
             if prepared.code and prepared.code.image_status in waiting
         }
+        # Of what is in doubt nobody knows under which policy it is.
+        keys = {key for key in keys if (placed := self._shelf.get(key)) and not placed.in_doubt}
+        if keys and self._exporter.ledger.policy_of(self._study.study_id) != self._exporter.policy:
+            return set()
+        return keys
 
     def _publish_metadata(self, wanted: Mapping[str, _Upload]) -> None:
         metadata = PlacedObject(self._metadata_key, "metadata", "", 0)

@@ -86,6 +86,7 @@ class BasicStudy:
         self._subject = basic.key.subject(study.organization_id, study.patient_id, study.study_id)
         self._known = Identifiers()
         self._known.learn_rows(study)
+        self._has_read_file = False
         self._marks: set[str] = set()
         self._ready: Search | None = None
 
@@ -113,10 +114,16 @@ class BasicStudy:
             "subject_id": self._subject.subject_id,
         }
 
+    @property
+    def may_report(self) -> bool:
+        """Say whether a file was read: the warehouse does not know the patient's name."""
+        return self._has_read_file
+
     def image(self, original: Blob, scratch: Scratch) -> OutgoingImage:
         """De-identify a file, or leave it out for what its picture may show."""
         source = reading.read(original, scratch)
         self._known.learn_file(source.dataset)
+        self._has_read_file = True
         self._ready = None
         risks = burned_in.risks(source.dataset)
         if risks and self._basic.burned_in_policy == "exclude":

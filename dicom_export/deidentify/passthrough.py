@@ -40,6 +40,11 @@ class PassedStudy:
             "key_id": PassThrough.key_id,
         }
 
+    @property
+    def may_report(self) -> bool:
+        """Say yes: nothing is taken out of reports."""
+        return True
+
     def image(self, original: Blob, scratch: Scratch) -> OutgoingImage:  # noqa: ARG002
         """Give the file as it is."""
         return OutgoingImage(original)

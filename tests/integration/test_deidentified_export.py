@@ -256,6 +256,61 @@ def assert_quarantined(
         assert "19500102" not in text
 
 
+@pytest.mark.parametrize("state", ["missing", "truncated", "no image"])
+def test_no_report_leaves_before_a_file_says_whose_name_to_take_out(
+    hospital: Hospital, switch: Switch, state: str
+) -> None:
+    """The warehouse does not know the patient's name; a report may say it without a cue."""
+    study = hospital.add_study(images=1, content="Se compara con el estudio de Quiroga Elvira.")
+    (image,) = study.images
+    whole = dicom(study, image.sop_instance_uid, PatientName="QUIROGA^ELVIRA")
+    image.path.write_bytes(whole)
+    assert hospital.discover().counts == {"exported": 1}
+    if state == "missing":
+        image.path.unlink()
+    elif state == "truncated":
+        image.path.write_bytes(whole[:-100])
+    else:
+        replace_file(study, image, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11")
+    hospital.set_report(study, "Estudio de Quiroga Elvira, sin cambios.")
+    hospital.touch(study)
+
+    (result,) = hospital.discover().results
+
+    assert (result.reports_uploaded, result.metadata_uploaded) == (0, False)
+    assert not any("EMPTY_REPORT" in error for error in result.errors)
+    assert study.report_key not in hospital.objects()
+    image.path.write_bytes(whole)
+    hospital.touch(study)
+    assert hospital.discover().counts == {"exported": 1}
+    assert hospital.objects()[study.report_key] == b"Estudio de [PATIENT], sin cambios."
+
+
+def test_what_was_sent_as_it_was_does_not_outlive_the_switch_for_want_of_its_file(
+    hospital: Hospital, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEIDENTIFICATION", "off")
+    study = hospital.add_study()
+    gone, kept = study.images
+    assert hospital.discover().counts == {"exported": 1}
+    content = gone.path.read_bytes()
+    gone.path.unlink()
+    switch()
+
+    assert hospital.discover().counts == {"incomplete": 1}
+
+    assert study.image_key(gone) not in hospital.objects()
+    assert not [key for key, found in hospital.objects().items() if PLANTED.encode() in found]
+    # What was sent under the same rules stays: it need not be sent again.
+    gone.path.write_bytes(content)
+    hospital.make_due()
+    assert hospital.discover().counts == {"exported": 1}
+    kept.path.unlink()
+    hospital.touch(study)
+    assert hospital.discover().counts == {"incomplete": 1}
+    assert study.image_key(kept) in hospital.objects()
+
+
 @pytest.mark.parametrize(
     "left", [PLANTED, "02/01/1950", "2 de enero de 1950", PLANTED.capitalize()]
 )

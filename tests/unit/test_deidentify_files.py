@@ -418,7 +418,7 @@ def test_the_file_meta_information_is_ours() -> None:
     assert (
         meta.MediaStorageSOPInstanceUID == out.dataset.SOPInstanceUID == out.file.sop_instance_uid
     )
-    assert meta.ImplementationVersionName == "EDEN_DEID_1"
+    assert meta.ImplementationVersionName == "EDEN_DEID_2"
 
 
 # Values -------------------------------------------------------------------------------------------
