@@ -114,10 +114,9 @@ class BasicStudy:
             "subject_id": self._subject.subject_id,
         }
 
-    @property
-    def may_report(self) -> bool:
-        """Say whether a file was read: the warehouse does not know the patient's name."""
-        return self._has_read_file
+    def may_report(self, *, is_whole: bool) -> bool:
+        """Say whether a file named the patient, whom the warehouse does not know, or none will."""
+        return bool(self._known.patients) or (self._has_read_file and is_whole)
 
     def image(self, original: Blob, scratch: Scratch) -> OutgoingImage:
         """De-identify a file, or leave it out for what its picture may show."""

@@ -256,22 +256,24 @@ def assert_quarantined(
         assert "19500102" not in text
 
 
-@pytest.mark.parametrize("state", ["missing", "truncated", "no image"])
+@pytest.mark.parametrize("state", ["missing", "truncated", "no image", "nameless"])
 def test_no_report_leaves_before_a_file_says_whose_name_to_take_out(
     hospital: Hospital, switch: Switch, state: str
 ) -> None:
     """The warehouse does not know the patient's name; a report may say it without a cue."""
     study = hospital.add_study(images=1, content="Se compara con el estudio de Quiroga Elvira.")
-    (image,) = study.images
+    image = study.images[0]
     whole = dicom(study, image.sop_instance_uid, PatientName="QUIROGA^ELVIRA")
     image.path.write_bytes(whole)
     assert hospital.discover().counts == {"exported": 1}
-    if state == "missing":
+    if state in ("missing", "nameless"):
         image.path.unlink()
     elif state == "truncated":
         image.path.write_bytes(whole[:-100])
     else:
         replace_file(study, image, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11")
+    if state == "nameless":
+        hospital.add_image(study, instance_number=2, PatientName="")
     hospital.set_report(study, "Estudio de Quiroga Elvira, sin cambios.")
     hospital.touch(study)
 
