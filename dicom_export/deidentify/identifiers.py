@@ -15,7 +15,7 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.valuerep import VR
+from pydicom.valuerep import VR, PersonName
 
 from dicom_export.deidentify.dates import parse_date, parse_moment
 from dicom_export.deidentify.rules import IdentifierKind, identifiers
@@ -174,5 +174,7 @@ def _bytes_of(element: DataElement | RawDataElement) -> bytes:
         return value
     if value is None:
         return b""
-    several = [value] if isinstance(value, str) or not isinstance(value, Iterable) else value
+    # A PersonName gives its letters one by one.
+    is_one = isinstance(value, str | PersonName) or not isinstance(value, Iterable)
+    several = [value] if is_one else value
     return "\\".join(str(one) for one in several).encode()

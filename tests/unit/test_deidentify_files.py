@@ -256,6 +256,7 @@ def test_all_answers_of_planted_files_are_met() -> None:
         ("JPEG2000.dcm", {"PatientBirthDate": "19910402"}),
         ("JPEG-LL.dcm", {"PatientBirthDate": "19700204"}),
         (None, {"AccessionNumber": "113100"}),
+        (None, {"ReferringPhysicianName": "PHILIP^JOHN", "Manufacturer": "Philips"}),
         (None, {"StationName": "REGIUS110", "ManufacturerModelName": "REGIUS 110"}),
         (None, {"RequestedProcedureID": "CHEST2", "StudyDescription": "XR CHEST 2 VIEWS"}),
     ],
