@@ -488,14 +488,15 @@ def _session(
         deidentify.require_same_key(connections, deidentifier)
         ledger = Ledger(connections, max_attempts=export.max_attempts)
         stack.enter_context(_heartbeat(ledger))
+        policy = deidentify.policy(deidentifier, export)
         yield _Session(
             connections=connections,
             ledger=ledger,
             marts=marts,
-            exporter=Exporter(images, deidentifier, bucket, ledger, Budget()),
+            exporter=Exporter(images, deidentifier, bucket, ledger, Budget(), policy),
             withdrawer=Withdrawer(bucket, ledger),
             bucket=bucket,
-            policy=deidentify.policy(deidentifier, export),
+            policy=policy,
             concurrency=export.concurrency,
             batch_size=export.batch_size,
             turn=turn,

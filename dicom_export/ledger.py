@@ -620,6 +620,13 @@ class Ledger:
 
     # What is in the bucket ------------------------------------------------------------------------
 
+    def policy_of(self, study_id: str) -> str | None:
+        """Give the policy under which a study was worked on last; None where nobody noted one."""
+        query = "SELECT policy FROM ops.study_exports WHERE study_id = %s"
+        with self._connections.borrow() as connection:
+            row = connection.execute(query, (study_id,)).fetchone()
+        return row[0] if row else None
+
     def begin(self, lease: Lease, objects: Iterable[PlacedObject]) -> datetime:
         """Note, before it happens, that these objects are about to be sent or removed.
 

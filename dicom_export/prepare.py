@@ -17,6 +17,9 @@ from dicom_export.sources import Sources
 
 log = logging.getLogger(__name__)
 
+WAITING = (ImageStatus.MISSING, ImageStatus.REFUSED)
+"""Images that may be had another time."""
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedImage:
@@ -35,12 +38,14 @@ class PreparedImage:
 
 @dataclass(frozen=True, slots=True)
 class PreparedReport:
-    """A report; ``blob`` is None where it has no text."""
+    """A report; ``blob`` is None where it has no text, or none that may go out."""
 
     report: EligibleReport
     """The row as it may be shown."""
     blob: Blob | None
     code: Code | None = None
+    is_withheld: bool = False
+    """No file was read that says whose name to take out: the images say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,7 @@ class PreparedStudy:
     @property
     def is_hopeful(self) -> bool:
         """Whether what is missing may turn up; what is no image, and silent reports, will not."""
-        waiting = (ImageStatus.MISSING, ImageStatus.REFUSED)
-        return any(item.code and item.code.image_status in waiting for item in self.images)
+        return any(item.code and item.code.image_status in WAITING for item in self.images)
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -91,7 +95,7 @@ class PreparedStudy:
         ]
         if self.metadata_code:
             held_back.append(f"{self.metadata_code}: metadata.json")
-        if not any(prepared.blob for prepared in self.reports):
+        if not any(prepared.blob or prepared.is_withheld for prepared in self.reports):
             held_back.append(f"{Code.EMPTY_REPORT}: no report has text")
         return tuple(held_back)
 
@@ -114,8 +118,10 @@ def prepare(
         workshop.image(image, shown)
         for image, shown in zip(study.images, disclosed.images, strict=True)
     ]
+    is_whole = not any(image.code and image.code.image_status in WAITING for image in images)
+    may_report = deidentified.may_report(is_whole=is_whole)
     reports = [
-        workshop.report(report, shown)
+        workshop.report(report, shown, may_leave=may_report)
         for report, shown in zip(study.reports, disclosed.reports, strict=True)
     ]
     # Only now is all known that has to be looked for.
@@ -145,8 +151,12 @@ class _Workshop:
             log.error("image %s: %s", image.image_id, place)  # noqa: TRY400  # no message
             return PreparedImage(shown, Code.INTERNAL_ERROR)
 
-    def report(self, report: EligibleReport, shown: EligibleReport) -> PreparedReport:
+    def report(
+        self, report: EligibleReport, shown: EligibleReport, *, may_leave: bool
+    ) -> PreparedReport:
         text = report_text.to_text(report.content)
+        if text and not may_leave:
+            return PreparedReport(shown, None, is_withheld=True)
         if text:
             text = self.deidentified.report(text, report)
         if not text.strip():

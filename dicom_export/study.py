@@ -31,7 +31,7 @@ from dicom_export.model import (
     StudyOutcome,
     StudyResult,
 )
-from dicom_export.prepare import PreparedImage, PreparedStudy, prepare
+from dicom_export.prepare import WAITING, PreparedImage, PreparedStudy, prepare
 from dicom_export.scratch import Blob, Budget, Scratch
 from dicom_export.shelf import Shelf
 from dicom_export.sources import Sources
@@ -53,6 +53,8 @@ class Exporter:
     store: Store
     ledger: Ledger
     budget: Budget
+    policy: str | None = None
+    """Under which all is sent now; what was sent under another one gives way to it."""
 
     def export_study(self, study: EligibleStudy, lease: Lease) -> StudyOutcome:
         """Export one study; the caller writes the outcome into the ledger.
@@ -142,15 +144,22 @@ class _Publication:
         return _Plan(retired, uploads, removals)
 
     def _unfetched_keys(self) -> set[str]:
-        """Name the objects of images that could not be had this time: they stay, unnamed."""
+        """Name the objects of images that could not be had this time: they stay, unnamed.
+
+        Not those that were sent under another policy: it may have been none at all.
+        """
         if self._prepared.verdict is StudyStatus.QUARANTINED:
             return set()
-        waiting = (ImageStatus.MISSING, ImageStatus.REFUSED)
-        return {
+        keys = {
             image_key(self._study, prepared.image)
             for prepared in self._prepared.images
-            if prepared.code and prepared.code.image_status in waiting
+            if prepared.code and prepared.code.image_status in WAITING
         }
+        # Of what is in doubt nobody knows under which policy it is.
+        keys = {key for key in keys if (placed := self._shelf.get(key)) and not placed.in_doubt}
+        if keys and self._exporter.ledger.policy_of(self._study.study_id) != self._exporter.policy:
+            return set()
+        return keys
 
     def _publish_metadata(self, wanted: Mapping[str, _Upload]) -> None:
         metadata = PlacedObject(self._metadata_key, "metadata", "", 0)
@@ -236,6 +245,8 @@ def _with_searched_metadata(prepared: PreparedStudy) -> PreparedStudy:
     made = {study.study_id, study.organization_id, study.facility_id or "", str(_NO_TIME.date())}
     for item in prepared.images:
         made |= {item.image.image_id, item.image.series_id}
+        if item.outgoing and item.outgoing.file:
+            made |= item.outgoing.file.made
     made |= {item.report.report_id for item in prepared.reports}
     made |= {upload.placed.sha256 for upload in wanted.values()} - {""}
     found = prepared.deidentified.search_metadata(content, made - {""})

@@ -89,6 +89,12 @@ class StudyDeidentifier(Protocol):
     def statement(self) -> Mapping[str, str | None]:
         """Say, for ``metadata.json``, how the study was de-identified."""
 
+    def may_report(self, *, is_whole: bool) -> bool:
+        """Whether it is known by now whom reports may name; else they stay here.
+
+        ``is_whole`` says that no file of the study is still to come.
+        """
+
     def image(self, original: Blob, scratch: Scratch) -> OutgoingImage:
         """Give the file to be uploaded.
 

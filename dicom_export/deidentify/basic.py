@@ -86,6 +86,7 @@ class BasicStudy:
         self._subject = basic.key.subject(study.organization_id, study.patient_id, study.study_id)
         self._known = Identifiers()
         self._known.learn_rows(study)
+        self._has_read_file = False
         self._marks: set[str] = set()
         self._ready: Search | None = None
 
@@ -113,10 +114,15 @@ class BasicStudy:
             "subject_id": self._subject.subject_id,
         }
 
+    def may_report(self, *, is_whole: bool) -> bool:
+        """Say whether a file named the patient, whom the warehouse does not know, or none will."""
+        return bool(self._known.patients) or (self._has_read_file and is_whole)
+
     def image(self, original: Blob, scratch: Scratch) -> OutgoingImage:
         """De-identify a file, or leave it out for what its picture may show."""
         source = reading.read(original, scratch)
         self._known.learn_file(source.dataset)
+        self._has_read_file = True
         self._ready = None
         risks = burned_in.risks(source.dataset)
         if risks and self._basic.burned_in_policy == "exclude":
@@ -159,7 +165,10 @@ class BasicStudy:
             *(image.series_instance_uid for image in disclosed.images),
             *(image.sop_instance_uid for image in disclosed.images),
         ]
+        listed = [disclosed.dicom_description]
+        listed += [image.series_description for image in disclosed.images]
         own = [text for text in pseudonyms if text]
+        own += [text for text in listed if text and len(text) >= header.SHORTEST_LISTED]
         return self._search().in_document(content, made=[*made, *own])
 
     def _search(self) -> Search:

@@ -29,6 +29,8 @@ from dicom_export.deidentify.uids import is_registered, stripped
 OLDEST_YEARS = 90
 """Ages from here on are one: 45 CFR 164.514(b)(2)(i)(C)."""
 TABLE_BYTES = 2 * 65536
+SHORTEST_LISTED = 6
+"""Letters of a text of listed words that the final search passes over."""
 DEVICE_DIGITS = {"manufacturer": 0, "model": 4}
 """Names of devices have no more digits than these: identifiers have."""
 
@@ -89,7 +91,7 @@ class _Cleaner:
             RuleKind.TABLE: _table,
             RuleKind.ORIENTATION: _orientation,
             RuleKind.AGE: _age,
-            RuleKind.WORDS: _words,
+            RuleKind.WORDS: self._words,
             RuleKind.DEVICE: self._device,
             RuleKind.DATE: self._date,
             RuleKind.UID: self._uid,
@@ -159,8 +161,18 @@ class _Cleaner:
             return None
         is_known = all(part in numbers or part.upper() in vocabulary(kind) for part in found)
         if is_known and sum(map(len, numbers)) <= DEVICE_DIGITS[kind]:
-            return " ".join(found).upper()[:64].rstrip()
+            return self._of_listed(kind, " ".join(found).upper()[:64].rstrip())
         return self._making(self._key.device(kind, " ".join(found)))
+
+    def _words(self, _rule: Rule, value: _Value) -> _Value:
+        found = described(_joined(value))
+        return self._of_listed("description", found) if found else None
+
+    def _of_listed(self, kind: str, text: str) -> str:
+        """Note a text of listed words, which a station may bear; a short one would hide more."""
+        # Asked once more: what is noted here, the final search does not see.
+        is_listed = all(part in vocabulary(kind) for part in text.split() if not _is_small(part))
+        return self._making(text) if is_listed and len(text) >= SHORTEST_LISTED else text
 
     def _making(self, text: str) -> str:
         self.made.add(text)
@@ -209,6 +221,10 @@ class _Cleaner:
         inner.CodingSchemeDesignator = concept.scheme
         inner.CodeMeaning = self._making(concept.meaning)
         return inner
+
+
+def _is_small(part: str) -> bool:
+    return part.isdecimal() and len(part) <= max(DEVICE_DIGITS.values())
 
 
 # Rules that need nothing but the value ------------------------------------------------------------
@@ -267,10 +283,6 @@ def _age(_rule: Rule, value: _Value) -> _Value:
     return f"{OLDEST_YEARS:03d}Y" if years >= OLDEST_YEARS else found[0]
 
 
-def _words(_rule: Rule, value: _Value) -> _Value:
-    return described(_joined(value))
-
-
 def described(text: str | None) -> str | None:
     """Give a description made of the vocabulary's words alone, or None."""
     found = words(text or "")
@@ -285,7 +297,7 @@ def described(text: str | None) -> str | None:
 
 def _element(source: Dataset, rule: Rule) -> DataElement | None:
     """Read an attribute as the dictionary says; None where it can't be, or is empty."""
-    raw = source.get_item(rule.tag)
+    raw = source.get_item(rule.tag, keep_deferred=True)
     if isinstance(raw, RawDataElement) and raw.value is None:
         # Too long to have been read.
         return None

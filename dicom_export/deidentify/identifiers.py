@@ -15,6 +15,7 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.valuerep import VR, PersonName
 
 from dicom_export.deidentify.dates import parse_date, parse_moment
 from dicom_export.deidentify.rules import IdentifierKind, identifiers
@@ -28,6 +29,7 @@ LONGEST_VALUE = 1024
 
 _DEFAULT_ENCODINGS = ["iso8859"]
 _ESCAPE = b"\x1b"
+_READABLE = frozenset(str(one) for one in VR if one is not VR.UN)
 _BIRTH_DATES = frozenset({0x00100030, 0x00100033, 0x00100034})
 _DELIMITERS = set(b"\\^=")
 """Where ISO 2022 falls back to the first character set (PS3.5, section 6.1.2.5.3)."""
@@ -72,7 +74,7 @@ class Identifiers:
         for tag in dataset.keys():  # noqa: SIM118  # iterating a Dataset parses every value
             if tag.is_private:
                 continue
-            element = dataset.get_item(tag)
+            element = dataset.get_item(tag, keep_deferred=True)
             vr = _vr(element)
             if vr == "SQ":
                 self._learn_items(dataset, int(tag), encodings, depth)
@@ -155,7 +157,7 @@ def _encodings(dataset: Dataset, inherited: Sequence[str]) -> Sequence[str]:
 
 
 def _vr(element: DataElement | RawDataElement) -> str:
-    if element.VR not in (None, "UN"):
+    if element.VR in _READABLE:
         return str(element.VR)
     try:
         return dictionary_VR(element.tag)
@@ -172,5 +174,7 @@ def _bytes_of(element: DataElement | RawDataElement) -> bytes:
         return value
     if value is None:
         return b""
-    several = [value] if isinstance(value, str) or not isinstance(value, Iterable) else value
+    # A PersonName gives its letters one by one.
+    is_one = isinstance(value, str | PersonName) or not isinstance(value, Iterable)
+    several = [value] if is_one else value
     return "\\".join(str(one) for one in several).encode()

@@ -21,6 +21,8 @@ What counts as a hit:
 - an institution or an address of two or more words as a phrase.
 
 What was made by a key, and ids of the warehouse, are taken out before: a hash may hold any digits.
+So are texts of listed words, and UIDs that the standard registers ('1.2.840.10008.1.2.4.90' ends
+like a date of 1990). A header is not searched for the codes of options, which every file bears.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -40,6 +42,8 @@ from dicom_export.deidentify.dates import make_date
 from dicom_export.deidentify.folding import fold, words
 from dicom_export.deidentify.identifiers import Identifiers
 from dicom_export.deidentify.rules import RuleKind, rules, vocabulary
+from dicom_export.deidentify.uids import is_registered
+from dicom_export.deidentify.writing import METHOD_CODES
 from dicom_export.scrub.lexicon import has_meaning, is_administrative
 
 
@@ -122,12 +126,12 @@ class Search:
 
     def in_report(self, text: str, *, made: Collection[str] = ()) -> set[Residue]:
         """Search a report; what is in ``made`` is passed over."""
-        return self._in_text(_without(text, made), SHORTEST_NUMBER_IN_REPORT, within=False)
+        return self.in_text(_without(text, made), SHORTEST_NUMBER_IN_REPORT, within=False)
 
     def in_document(self, content: bytes, *, made: Collection[str] = ()) -> set[Residue]:
         """Search the values of a JSON document; what is in ``made`` is passed over."""
         text = "\n".join(_leaves(json.loads(content)))
-        return self._in_text(_without(text, made), SHORTEST_NUMBER, within=True)
+        return self.in_text(_without(text, made), SHORTEST_NUMBER, within=True)
 
     def in_header(self, content: bytes, *, made: Collection[str] = ()) -> set[Residue]:
         """Search the part of a file before its pixels.
@@ -137,8 +141,10 @@ class Search:
         found: set[Residue] = set()
         if any(raw in content for raw in self.raw):
             found.add(Residue.NAME)
+        # Every header says which options it was made under.
+        foreign = replace(self, digits=self.digits.difference(METHOD_CODES))
         for text in {content.decode("utf-8", "replace"), content.decode("latin-1")}:
-            found |= self._in_text(_without(text, made), SHORTEST_NUMBER, within=True)
+            found |= foreign.in_text(_without(text, made), SHORTEST_NUMBER, within=True)
         return found
 
     def in_pixels(self, stream: IO[bytes], start: int) -> set[Residue]:
@@ -148,8 +154,9 @@ class Search:
             found |= self._in_pixels(text.lower())
         return found
 
-    def _in_text(self, text: str, shortest_number: int, *, within: bool) -> set[Residue]:
-        folded = fold(text)
+    def in_text(self, text: str, shortest_number: int, *, within: bool) -> set[Residue]:
+        """Search a text for numbers of this many digits or more, and for names ``within`` words."""
+        folded = fold(_STANDARD_UID.sub(_unless_registered, text))
         found_words = words(folded)
         checks = {
             Residue.NAME: self._has_name(folded, found_words, within=within),
@@ -276,6 +283,13 @@ def _without(text: str, made: Collection[str]) -> str:
     for one in made:
         text = text.replace(one, " ")
     return text
+
+
+_STANDARD_UID = re.compile(r"(?<![\d.])1\.2\.840\.10008(?:\.\d+)+")
+
+
+def _unless_registered(found: re.Match[str]) -> str:
+    return " " if is_registered(found[0]) else found[0]
 
 
 # Numbers and dates in text ------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from typing import Literal, cast
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 """Counted up with every change of a rule or of the code that carries it out."""
 
 TOP_LEVEL = ""

@@ -256,6 +256,63 @@ def assert_quarantined(
         assert "19500102" not in text
 
 
+@pytest.mark.parametrize("state", ["missing", "truncated", "no image", "nameless"])
+def test_no_report_leaves_before_a_file_says_whose_name_to_take_out(
+    hospital: Hospital, switch: Switch, state: str
+) -> None:
+    """The warehouse does not know the patient's name; a report may say it without a cue."""
+    study = hospital.add_study(images=1, content="Se compara con el estudio de Quiroga Elvira.")
+    image = study.images[0]
+    whole = dicom(study, image.sop_instance_uid, PatientName="QUIROGA^ELVIRA")
+    image.path.write_bytes(whole)
+    assert hospital.discover().counts == {"exported": 1}
+    if state in ("missing", "nameless"):
+        image.path.unlink()
+    elif state == "truncated":
+        image.path.write_bytes(whole[:-100])
+    else:
+        replace_file(study, image, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11")
+    if state == "nameless":
+        hospital.add_image(study, instance_number=2, PatientName="")
+    hospital.set_report(study, "Estudio de Quiroga Elvira, sin cambios.")
+    hospital.touch(study)
+
+    (result,) = hospital.discover().results
+
+    assert (result.reports_uploaded, result.metadata_uploaded) == (0, False)
+    assert not any("EMPTY_REPORT" in error for error in result.errors)
+    assert study.report_key not in hospital.objects()
+    image.path.write_bytes(whole)
+    hospital.touch(study)
+    assert hospital.discover().counts == {"exported": 1}
+    assert hospital.objects()[study.report_key] == b"Estudio de [PATIENT], sin cambios."
+
+
+def test_what_was_sent_as_it_was_does_not_outlive_the_switch_for_want_of_its_file(
+    hospital: Hospital, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEIDENTIFICATION", "off")
+    study = hospital.add_study()
+    gone, kept = study.images
+    assert hospital.discover().counts == {"exported": 1}
+    content = gone.path.read_bytes()
+    gone.path.unlink()
+    switch()
+
+    assert hospital.discover().counts == {"incomplete": 1}
+
+    assert study.image_key(gone) not in hospital.objects()
+    assert not [key for key, found in hospital.objects().items() if PLANTED.encode() in found]
+    # What was sent under the same rules stays: it need not be sent again.
+    gone.path.write_bytes(content)
+    hospital.make_due()
+    assert hospital.discover().counts == {"exported": 1}
+    kept.path.unlink()
+    hospital.touch(study)
+    assert hospital.discover().counts == {"incomplete": 1}
+    assert study.image_key(kept) in hospital.objects()
+
+
 @pytest.mark.parametrize(
     "left", [PLANTED, "02/01/1950", "2 de enero de 1950", PLANTED.capitalize()]
 )
@@ -285,7 +342,7 @@ def test_a_leak_in_a_file_empties_the_study(
     study = hospital.add_study()
     leaking = study.images[0]
     replace_file(study, leaking, StudyDescription=f"RX de {PLANTED}")
-    monkeypatch.setattr(header, "_words", lambda rule, value: str(value))
+    monkeypatch.setattr(header._Cleaner, "_words", lambda self, rule, value: str(value))
     summary = hospital.discover()
     assert_quarantined(hospital, study, summary, caplog.text, f"image {leaking.image_id}")
     assert hospital.image_row(leaking) == ("quarantined", "RESIDUAL_PHI")
@@ -299,7 +356,7 @@ def test_a_name_that_only_another_file_knows_is_looked_for_in_all(
     first, second = study.images
     replace_file(study, first, StudyDescription="RX DE SALDIVIA")
     replace_file(study, second, OperatorsName="SALDIVIA^TELMA")
-    monkeypatch.setattr(header, "_words", lambda rule, value: str(value))
+    monkeypatch.setattr(header._Cleaner, "_words", lambda self, rule, value: str(value))
     assert hospital.discover().counts == {"quarantined": 1}
     assert hospital.image_row(first) == ("quarantined", "RESIDUAL_PHI")
 

@@ -20,7 +20,7 @@ from dicomanonymizer.dicom_anonymization_databases import dicomfields_2026c as t
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from pydicom.data import get_testdata_files
+from pydicom.data import get_testdata_file, get_testdata_files
 from pydicom.datadict import dictionary_has_tag, dictionary_keyword, dictionary_VR
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.pixels import pixel_array
@@ -36,6 +36,8 @@ from pydicom.uid import (
 from benchmarks.planting import Action, people, plant, visits
 from benchmarks.scoring import score
 from dicom_export.codes import Code
+from dicom_export.deidentify import Identifiers
+from dicom_export.deidentify.reading import read
 from dicom_export.deidentify.rules import RuleKind, identifiers, rules, vocabulary
 from dicom_export.errors import SourceFailed
 from tests.support.deidentified import (
@@ -248,6 +250,28 @@ def test_all_answers_of_planted_files_are_met() -> None:
         assert untouched.percent(action) < 5
 
 
+@pytest.mark.parametrize(
+    ("sample", "known"),
+    [
+        ("JPEG2000.dcm", {"PatientBirthDate": "19910402"}),
+        ("JPEG-LL.dcm", {"PatientBirthDate": "19700204"}),
+        (None, {"AccessionNumber": "113100"}),
+        (None, {"ReferringPhysicianName": "PHILIP^JOHN", "Manufacturer": "Philips"}),
+        (None, {"StationName": "REGIUS110", "ManufacturerModelName": "REGIUS 110"}),
+        (None, {"RequestedProcedureID": "CHEST2", "StudyDescription": "XR CHEST 2 VIEWS"}),
+    ],
+)
+def test_what_every_file_may_say_quarantines_no_study(
+    sample: str | None, known: dict[str, str]
+) -> None:
+    """A hit can't be waved through: an innocent one would hold a study back for good."""
+    path = get_testdata_file(sample, download=False) if sample else None
+    dataset = dcmread(path) if path else small_radiograph()
+    for keyword, value in known.items():
+        setattr(dataset, keyword, value)
+    assert deidentified(dataset).residues == set()
+
+
 def test_the_same_file_comes_out_the_same_in_every_process() -> None:
     content = to_bytes(small_radiograph())
     script = (
@@ -395,7 +419,7 @@ def test_the_file_meta_information_is_ours() -> None:
     assert (
         meta.MediaStorageSOPInstanceUID == out.dataset.SOPInstanceUID == out.file.sop_instance_uid
     )
-    assert meta.ImplementationVersionName == "EDEN_DEID_1"
+    assert meta.ImplementationVersionName == "EDEN_DEID_2"
 
 
 # Values -------------------------------------------------------------------------------------------
@@ -541,6 +565,20 @@ def test_a_lying_vr_opens_no_door() -> None:
     out = deidentified(content)
     assert b"GARCIA" not in out.content
     assert out.dataset.Rows == 16
+
+
+def test_an_unknown_vr_hides_no_name_and_stops_no_file() -> None:
+    dataset = small_radiograph()
+    dataset.PatientName = "QUIROGA^ELVIRA"
+    content = to_bytes(dataset)
+    for tag, vr in ((b"\x10\x00\x10\x00", b"PN"), (b"\x08\x00\x90\x00", b"PN")):
+        assert content.count(tag + vr) == 1
+        content = content.replace(tag + vr, tag + b"P~")
+    known = Identifiers()
+    with scratch() as room:
+        known.learn_file(read(room.keep(content), room).dataset)
+    assert known.patients == {"QUIROGA ELVIRA"}
+    assert b"QUIROGA" not in deidentified(content).content
 
 
 def test_text_is_written_as_utf_8_whatever_it_was() -> None:

@@ -249,7 +249,8 @@ def test_every_planted_file_is_caught_as_it_came(seed: int) -> None:
 # Gathering ----------------------------------------------------------------------------------------
 
 
-def test_identifiers_are_gathered_at_every_depth_and_shown_nowhere() -> None:
+@pytest.mark.parametrize("is_parsed", [False, True])
+def test_identifiers_are_gathered_at_every_depth_and_shown_nowhere(is_parsed: bool) -> None:
     dataset = small_radiograph()
     holder: Dataset = dataset
     for keyword in ("RequestAttributesSequence", "ReferencedStudySequence", "ViewCodeSequence"):
@@ -262,8 +263,11 @@ def test_identifiers_are_gathered_at_every_depth_and_shown_nowhere() -> None:
     holder.ReferencedSOPInstanceUID = "1.2.3.4.5.6.7.8.9"
     holder.AdmittingDate = "19991231"
     dataset.private_block(0x0009, "ACME", create=True).add_new(1, "PN", "PRIVATE^NAME")
+    read = dcmread(BytesIO(to_bytes(dataset)))
+    if is_parsed:
+        assert list(read.iterall())
     known = Identifiers()
-    known.learn_file(dcmread(BytesIO(to_bytes(dataset))))
+    known.learn_file(read)
     assert "HIDALGO DEEP" in known.patients
     assert "CHIEF" in known.staff
     assert "DEEP77777" in known.codes
