@@ -17,8 +17,9 @@ from psycopg.rows import dict_row
 
 from dicom_export.codes import StudyStatus
 from dicom_export.connections import Connection, Connections
-from dicom_export.errors import MalformedStudyId, StudyUnknown, WarehouseNotBuilt
+from dicom_export.errors import MalformedStudyId, StudyUnknown
 from eden import warehouse as marts
+from eden.errors import WarehouseNotBuilt
 from eden.settings import DestinationDatabase
 
 Row = Mapping[str, Any]
