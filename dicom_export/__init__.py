@@ -16,7 +16,6 @@ from dicom_export.errors import (
     NoWorkers,
     StudyNotEligible,
     StudyUnknown,
-    WarehouseNotBuilt,
     WithdrawalRefused,
 )
 from dicom_export.explain import Explanation, explain
@@ -26,6 +25,7 @@ from dicom_export.funnel import Funnel, read_funnel
 from dicom_export.handing_out import BatchState, Crew
 from dicom_export.model import DiscoverySummary, StudyResult, Withdrawals
 from dicom_export.review import RetrySummary, retry
+from eden.errors import WarehouseNotBuilt
 
 __all__ = [
     "BatchState",

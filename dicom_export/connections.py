@@ -10,9 +10,8 @@ from typing import Any
 
 import psycopg
 
-from dicom_export.errors import WarehouseNotBuilt
 from eden import postgres
-from eden.errors import DatabaseUnavailable
+from eden.errors import DatabaseUnavailable, WarehouseNotBuilt
 from eden.settings import DestinationDatabase
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -41,7 +40,7 @@ class Connections:
             yield connection
         except psycopg.errors.UndefinedTable:
             raise WarehouseNotBuilt(
-                f"{self._database.label}: the marts of the export do not exist; build them first"
+                f"{self._database.label}: the marts of the export do not exist; run eden etl"
             ) from None
         except psycopg.OperationalError as error:
             reason = type(error).__name__

@@ -9,12 +9,6 @@ from dicom_export.codes import Code
 from eden.errors import EdenError
 
 
-class WarehouseNotBuilt(EdenError):
-    """The marts that the export reads do not exist yet; no study was claimed."""
-
-    code = "WAREHOUSE_NOT_BUILT"
-
-
 class MalformedStudyId(EdenError):
     """What was given is not a UUID."""
 

@@ -17,8 +17,9 @@ from psycopg.rows import dict_row
 
 from dicom_export.codes import StudyStatus
 from dicom_export.connections import Connection, Connections
-from dicom_export.errors import MalformedStudyId, StudyUnknown, WarehouseNotBuilt
+from dicom_export.errors import MalformedStudyId, StudyUnknown
 from eden import warehouse as marts
+from eden.errors import WarehouseNotBuilt
 from eden.settings import DestinationDatabase
 
 Row = Mapping[str, Any]
@@ -38,7 +39,7 @@ LONGEST_LABEL = 40
 _ORIGIN = """
 SELECT
     coalesce(replicated.organization_id, exported.organization_id)::text AS organization_id,
-    organization.slug AS organization_slug,
+    coalesce(named.slug, organization.slug) AS organization_slug,
     replicated.organization_id IS NOT NULL AS is_replicated,
     exported.study_id IS NOT NULL AS is_in_ledger,
     deletion.deleted_at
@@ -48,6 +49,7 @@ LEFT JOIN ops.study_exports AS exported ON exported.study_id = asked.study_id
 LEFT JOIN ops.organizations AS organization
     ON organization.organization_id
         = coalesce(replicated.organization_id, exported.organization_id)
+LEFT JOIN staging.pacs_organizations AS named ON named.id = organization.organization_id
 LEFT JOIN (
     SELECT id, max(deleted_at) AS deleted_at FROM ops.deletions
     WHERE table_name = 'pacs_studies' AND id = %(id)s

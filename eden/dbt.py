@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 
+NAMED = 5
+"""Models and tests that an error names."""
+
 
 @dataclass(frozen=True, slots=True)
 class DbtSummary:
@@ -62,7 +65,7 @@ def run_dbt(
     results = getattr(outcome.result, "results", None) or []
     failed = [result.node.name for result in results if result.status in FAILED]
     if failed:
-        raise BuildFailed(f"dbt {arguments[0]} on {warehouse.label}: {', '.join(failed)} failed")
+        raise BuildFailed(f"dbt {arguments[0]} on {warehouse.label}: {_named(failed)} failed")
     if not outcome.success:
         reason = type(outcome.exception).__name__ if outcome.exception else "no reason given"
         raise BuildFailed(
@@ -71,6 +74,12 @@ def run_dbt(
     outcomes = [result.status for result in results if result.node.resource_type != "operation"]
     warned = outcomes.count("warn")
     return DbtSummary(passed=len(outcomes) - warned, warned=warned)
+
+
+def _named(nodes: Sequence[str]) -> str:
+    """The first few of them: the log of dbt has them all."""
+    more = len(nodes) - NAMED
+    return ", ".join(nodes[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 class _Progress:

@@ -67,6 +67,12 @@ class BuildFailed(EdenError):
     code = "BUILD_FAILED"
 
 
+class WarehouseNotBuilt(EdenError):
+    """The marts that the export reads do not exist yet; no study was claimed."""
+
+    code = "WAREHOUSE_NOT_BUILT"
+
+
 class PortTaken(EdenError):
     """Something else listens on the port that was asked for; nothing is served."""
 

@@ -251,4 +251,5 @@ def _problem(prefix: str, detail: ErrorDetails) -> str:
     variable = name if name.isupper() else f"{prefix}{name}".upper()
     if detail["type"] == "missing":
         return f"{variable} is not set"
-    return f"{variable} is malformed: {detail['msg']}"
+    # pydantic's own words before ours.
+    return f"{variable} is malformed: {detail['msg'].removeprefix('Value error, ')}"

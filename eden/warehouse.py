@@ -12,6 +12,7 @@ from typing import Any
 
 from eden import postgres, schema, tenants
 from eden.dbt import run_dbt
+from eden.errors import WarehouseNotBuilt
 from eden.lock import Connection, warehouse_lock
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, Machine, load
@@ -83,11 +84,16 @@ def check_export_gate() -> int:
     Some compare the marts with ``staging``: the lock keeps a load from coming between the two.
 
     Raises:
+        WarehouseNotBuilt: there is nothing to test; nothing may be exported.
         BuildFailed: names the tests that failed; nothing may be exported.
         LockHeld: another run works on the warehouse.
     """
     warehouse = load(DestinationDatabase)
-    with warehouse_lock(warehouse, "export gate"):
+    with warehouse_lock(warehouse, "export gate") as connection:
+        if not _has_marts(connection):
+            raise WarehouseNotBuilt(
+                f"{warehouse.label}: the marts of the export do not exist; run eden etl"
+            )
         return run_dbt(["test", "--selector", "export_gate"], warehouse).passed
 
 
@@ -130,6 +136,14 @@ def migrate() -> list[str]:
 def was_ever_built(connection: Connection) -> bool:
     """Whether there are marts to be brought up to date."""
     return _last_build(connection) is not None
+
+
+def _has_marts(connection: Connection) -> bool:
+    """Whether the marts are there, whoever built them."""
+    row = connection.execute(
+        "SELECT to_regclass('analytics.eligible_studies') IS NOT NULL"
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def is_build_due(connection: Connection) -> bool:

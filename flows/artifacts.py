@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from prefect.artifacts import (
 from prefect.exceptions import PrefectException
 
 from dicom_export import StudyResult
+from eden.errors import EdenError
 from eden.progress import reporting_to
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,23 @@ def leave_table(key: str, rows: list[dict[str, Any]], description: str) -> None:
     create_table_artifact(
         key=key, table=rows or [{"outcome": "nothing to do"}], description=description
     )
+
+
+def leave_outcomes(key: str, results: Sequence[StudyResult]) -> None:
+    """Leave a table of how many studies are in place and how many are held back, and which."""
+    counts = Counter("in place" if result.success else "held back" for result in results)
+    leave_table(key, [{"outcome": o, "studies": n} for o, n in counts.items()], "Studies")
+    leave_held_back(results)
+
+
+def leave_error(key: str, error: EdenError) -> None:
+    """Leave a table with what ended the run, beside what it may have left before."""
+    rows = [{"outcome": "failed", "code": error.code, "why": str(error)}]
+    try:
+        leave_table(f"{key}-failed", rows, "What ended the run")
+    except (httpx.HTTPError, PrefectException) as trouble:
+        # The error itself is what has to be seen.
+        log.warning("the artifact could not be left: %s", type(trouble).__name__)
 
 
 def leave_held_back(results: Sequence[StudyResult]) -> None:

@@ -6,7 +6,6 @@ fail the flow; it shows in the artifacts and in the ledger.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from prefect.runtime import flow_run
@@ -15,7 +14,7 @@ import dicom_export
 from dicom_export import DiscoverySummary, StudyResult, WithdrawalRefused
 from eden import warehouse
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
-from flows.artifacts import leave_held_back, leave_table, progress_bar
+from flows.artifacts import leave_held_back, leave_outcomes, leave_table, progress_bar
 from flows.limits import turns
 from flows.pool import batch_name, work_pool
 from flows.tasks import as_flow, as_task
@@ -92,8 +91,9 @@ def process_study_to_s3(study_id: str) -> dict[str, Any]:
     Raises:
         EdenError: as :func:`dicom_export.discover` does.
     """
-    (result,) = process_task([study_id])
-    leave_held_back([result])
+    with progress_bar(STUDY):
+        (result,) = process_task([study_id])
+    leave_outcomes(STUDY, [result])
     return result.to_dict()
 
 
@@ -102,7 +102,5 @@ def process_study_batch_to_s3(study_ids: list[str]) -> list[dict[str, Any]]:
     """Export these studies; one result each, in their order, as :func:`process_study_to_s3`."""
     with progress_bar(BATCH):
         results = process_task(study_ids)
-    counts = Counter("in place" if result.success else "held back" for result in results)
-    leave_table(BATCH, [{"outcome": o, "studies": n} for o, n in counts.items()], "Studies")
-    leave_held_back(results)
+    leave_outcomes(BATCH, results)
     return [result.to_dict() for result in results]

@@ -52,7 +52,8 @@ def sync_organizations() -> dict[str, Any]:
     Raises:
         EdenError: as :func:`dlt_pipelines.sync` does.
     """
-    summary = sync_organizations_task()
+    with progress_bar("sync-organizations"):
+        summary = sync_organizations_task()
     leave_table("sync-organizations", _rows(summary), "Rows read and written per table")
     return summary.to_dict()
 

@@ -24,6 +24,7 @@ from dicom_export.errors import describe
 from eden import logs, sentry
 from eden.errors import EdenError
 from eden.settings import Machine, load
+from flows.artifacts import leave_error
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +74,12 @@ def _told(function: Callable[Parameters, Result], name: str) -> Callable[Paramet
         with logs.about(run_id=flow_run.id):
             try:
                 return function(*args, **kwargs)
-            except Unexpected:
-                # Told where it came up.
-                raise
             except EdenError as error:
-                sentry.tell(machine.sentry_dsn, error, name)
+                # Told where it came up.
+                if not isinstance(error, Unexpected):
+                    sentry.tell(machine.sentry_dsn, error, name)
+                if flow_run.id:
+                    leave_error(name, error)
                 raise
 
     return call

@@ -40,14 +40,15 @@ def cli() -> None:
     """Keep a warehouse in step with a PACS/RIS, and turn chest radiographs into a dataset in S3."""
 
 
-def command(name: str) -> Callable[[Callable[..., bool]], click.Command]:
+def command(name: str, summary: str) -> Callable[[Callable[..., bool]], click.Command]:
     """A command with ``--json``, logging and errors as all have them.
 
+    ``summary`` is its line in the list of commands, whole on a terminal of eighty columns.
     The function gets ``as_json`` and says whether all that it was asked to do is done.
     """
 
     def register(function: Callable[..., bool]) -> click.Command:
-        @cli.command(name)
+        @cli.command(name, short_help=summary)
         @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
         @wraps(function)
         def run(*args: Any, as_json: bool, **options: Any) -> None:  # noqa: ANN401  # click's
@@ -86,7 +87,7 @@ def _tell_sentry(machine: Machine | None, error: Exception, name: str) -> None:
 
 
 def _fail(code: str, message: str, *, as_json: bool, machine: Machine | None = None) -> None:
-    if as_json:
+    if as_json and not output.has_document():
         output.document({"success": False, "error": {"code": code, "message": message}})
     if machine is not None and machine.logging_format == "json":
         logger.error("%s", message, extra={"code": code})
@@ -103,7 +104,7 @@ organization_option = click.option(
 )
 
 
-@command("sync-organizations")
+@command("sync-organizations", "Bring the list of organizations up to date.")
 def sync_organizations(*, as_json: bool) -> bool:
     """Bring the list of organizations up to date and give new ones their schemas."""
     import dlt_pipelines  # noqa: PLC0415
@@ -118,7 +119,7 @@ def sync_organizations(*, as_json: bool) -> bool:
     return True
 
 
-@command("etl")
+@command("etl", "Sync the warehouse, then build what changed.")
 @organization_option
 def etl(*, organizations: tuple[str, ...], as_json: bool) -> bool:
     """Sync the warehouse with the source, then build what changed."""
@@ -142,7 +143,7 @@ def etl(*, organizations: tuple[str, ...], as_json: bool) -> bool:
     return True
 
 
-@command("validate")
+@command("validate", "Compare staging with the source, and repair it.")
 @organization_option
 @click.option("--allow-mass-delete", is_flag=True, help="Delete however much the source deleted.")
 def validate(*, organizations: tuple[str, ...], allow_mass_delete: bool, as_json: bool) -> bool:
@@ -159,7 +160,7 @@ def validate(*, organizations: tuple[str, ...], allow_mass_delete: bool, as_json
     return summary.success
 
 
-@command("status")
+@command("status", "How fresh all is, and what needs a person.")
 @click.option("--check", is_flag=True, help="Exit with 1 where something needs a person.")
 def status(*, check: bool, as_json: bool) -> bool:
     """Say how fresh each organization is, what failed last, and what needs a person."""
@@ -176,7 +177,7 @@ def status(*, check: bool, as_json: bool) -> bool:
     return not (check and any(alarm.is_error for alarm in raised))
 
 
-@command("discover")
+@command("discover", "Export what is due, withdraw what has to go.")
 @click.option("--limit", type=click.IntRange(min=1), help="Export at most this many studies.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing anywhere.")
 @click.option(
@@ -195,7 +196,7 @@ def discover(*, limit: int | None, dry_run: bool, allow_mass_withdraw: bool, as_
     return do(limit, allow_mass_withdraw=allow_mass_withdraw, as_json=as_json)
 
 
-@command("process-study")
+@command("process-study", "Export one study.")
 @click.argument("study_id")
 def process_study(*, study_id: str, as_json: bool) -> bool:
     """Export one study."""
@@ -204,7 +205,7 @@ def process_study(*, study_id: str, as_json: bool) -> bool:
     return exporting.process_study(study_id, as_json=as_json)
 
 
-@command("process-batch")
+@command("process-batch", "Export these studies.")
 @click.argument("study_ids", nargs=-1, required=True)
 def process_batch(*, study_ids: tuple[str, ...], as_json: bool) -> bool:
     """Export these studies."""
@@ -213,7 +214,7 @@ def process_batch(*, study_ids: tuple[str, ...], as_json: bool) -> bool:
     return exporting.process_batch(study_ids, as_json=as_json)
 
 
-@command("explain")
+@command("explain", "Why a study is in the dataset, or why not.")
 @click.argument("study_id")
 def explain(*, study_id: str, as_json: bool) -> bool:
     """Say why a study is in the dataset, or why not: the six criteria, and the export's ledger."""
@@ -222,7 +223,7 @@ def explain(*, study_id: str, as_json: bool) -> bool:
     return explaining.explain(study_id, as_json=as_json)
 
 
-@command("docs")
+@command("docs", "Models, columns and lineage, in the browser.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
@@ -236,7 +237,7 @@ def docs(*, port: int | None, serve: bool, as_json: bool) -> bool:
     return docs_page.docs(port=port, serve=serve, as_json=as_json)
 
 
-@command("retry")
+@command("retry", "Put a failed or quarantined study back.")
 @click.argument("study_id")
 @click.option(
     "--accept",
@@ -252,7 +253,7 @@ def retry(*, study_id: str, accept: tuple[str, ...], reason: str | None, as_json
     return exporting.retry(study_id, accept, reason, as_json=as_json)
 
 
-@command("forget-organization")
+@command("forget-organization", "Remove all of an organization, or bring it back.")
 @click.argument("organization", metavar="SLUG|ID")
 @click.option("--dry-run", is_flag=True, help="Say what would go; change nothing.")
 @click.option("--restore", is_flag=True, help="Have it replicated again.")
@@ -272,7 +273,7 @@ def forget_organization(
     return forgetting.forget(organization, is_confirmed=yes, as_json=as_json)
 
 
-@command("demo")
+@command("demo", "Everything, on embedded services.")
 @click.option("--small", is_flag=True, help="Small pictures, for a quick look.")
 @click.option("--seed", default=7, show_default=True, help="Another hospital for another number.")
 def demo(*, small: bool, seed: int, as_json: bool) -> bool:
@@ -282,7 +283,7 @@ def demo(*, small: bool, seed: int, as_json: bool) -> bool:
     return run_demo(seed=seed, small=small, as_json=as_json)
 
 
-@command("up")
+@command("up", "Services, Prefect's server and a worker.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
@@ -310,7 +311,11 @@ def up(*, port: int | None, limit: int, grace: float, as_json: bool) -> bool:
     return run_up(port=port, limit=limit, grace_seconds=grace, as_json=as_json)
 
 
-@cli.command("embedded", context_settings={"ignore_unknown_options": True})
+@cli.command(
+    "embedded",
+    short_help="Run any command on the embedded services.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
 def embedded(words: tuple[str, ...]) -> None:
     """Run any command on the embedded services, as in: eden embedded dbt docs generate."""

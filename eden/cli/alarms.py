@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from rich.markup import escape
-
 from dicom_export import Funnel
 from eden import tenants
 from eden.cli import output
@@ -59,8 +57,7 @@ def to_dict(alarms: Sequence[Alarm]) -> dict[str, Any]:
 def show(alarms: Iterable[Alarm]) -> None:
     """Show them to a person, one on a line."""
     lines = [
-        escape(f"{'' if alarm.is_error else 'warning: '}{alarm.code}: {alarm.message}")
-        for alarm in alarms
+        f"{'' if alarm.is_error else 'warning: '}{alarm.code}: {alarm.message}" for alarm in alarms
     ]
     for line in lines or ["Nothing needs a person."]:
         output.say(line)

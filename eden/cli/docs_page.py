@@ -16,8 +16,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from rich.markup import escape
-
 from eden import warehouse
 from eden.cli import output
 from eden.errors import PortTaken
@@ -65,7 +63,7 @@ def _tell(page: Path, address: str | None, *, as_json: bool) -> None:
     if as_json:
         output.document({"page": str(page), "address": address})
         return
-    output.say(f"Written to {escape(str(page))}")
+    output.say(f"Written to {page}")
     if address is not None:
         output.say(f"To be read at {address} until Ctrl-C")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from rich.console import Console
-from rich.markup import escape
 
 import dicom_export
 from dicom_export import Explanation
@@ -49,7 +48,7 @@ def show(console: Console, found: Explanation) -> None:
     if found.is_build_due:
         output.say("A build is due: the answers are those of the last one. Run eden etl.")
     for number, one in enumerate(found.criteria, start=1):
-        reason = "" if one.reason is None else f": {escape(one.reason)}"
+        reason = "" if one.reason is None else f": {one.reason}"
         met = "yes" if one.is_met else "no"
         output.say(f"  {number}  {met:3}  {one.title}{reason}")
     if found.signers:
@@ -63,7 +62,7 @@ def show(console: Console, found: Explanation) -> None:
 def _headline(found: Explanation) -> str:
     name = f"Study {found.study_id}"
     if found.organization_slug is not None:
-        name += f" of {escape(label(found.organization_slug))}"
+        name += f" of {label(found.organization_slug)}"
     if found.is_eligible:
         return f"{name} is eligible, by a doctor of rank {found.doctor_rank}."
     if found.is_eligible is False:
@@ -86,7 +85,7 @@ def _export(found: Explanation) -> str:
         study_id=found.study_id,
         tries=f"{ledger.attempts} attempt{'' if ledger.attempts == 1 else 's'}",
         due=_at(ledger.next_attempt_at),
-        owner=escape(ledger.lease_owner or "a worker"),
+        owner=ledger.lease_owner or "a worker",
         until=_at(ledger.lease_until),
         exported=_at(ledger.exported_at),
         changed=_at(ledger.updated_at),
@@ -110,9 +109,9 @@ def _but(found: Explanation, status: StudyStatus) -> str:
 def _show_ledger(console: Console, ledger: LedgerEntry) -> None:
     if ledger.error_codes:
         codes = ", ".join(f"{count} {code}" for code, count in ledger.error_codes.items())
-        output.say(f"Errors of the last attempt: {escape(codes)}.")
+        output.say(f"Errors of the last attempt: {codes}.")
         for error in ledger.errors[:ERRORS_SHOWN]:
-            output.say(f"  {escape(error)}")
+            output.say(f"  {error}")
         if len(ledger.errors) > ERRORS_SHOWN:
             output.say(f"  and {len(ledger.errors) - ERRORS_SHOWN} more (--json has all)")
     if ledger.images:

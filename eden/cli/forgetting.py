@@ -10,7 +10,6 @@ import sys
 from typing import Any
 
 import click
-from rich.markup import escape
 
 import dicom_export
 from dicom_export import InBucket
@@ -113,12 +112,17 @@ def _look(connection: Connection, name: str) -> tuple[KnownOrganization, Belongi
 
 def _ask(organization: KnownOrganization) -> None:
     names = {organization.slug.strip(), str(organization.id)} - {""}
-    typed = click.prompt(
-        f"All of this is removed. Type {' or '.join(sorted(names, key=len))} to go on",
-        default="",
-        show_default=False,
-        err=True,
-    )
+    try:
+        typed = click.prompt(
+            f"All of this is removed. Type {' or '.join(sorted(names, key=len))} to go on",
+            default="",
+            show_default=False,
+            err=True,
+        )
+    except click.Abort:
+        # Ctrl-C or Ctrl-D, on the line of the question.
+        click.echo(err=True)
+        typed = ""
     if typed.strip() not in names:
         raise NotForgotten("not confirmed; nothing was done")
 
@@ -134,7 +138,7 @@ def _show(organization: KnownOrganization, holds: Belongings, objects: InBucket)
 
 
 def _label(organization: KnownOrganization) -> str:
-    return escape(f"Organization {organization.slug} ({organization.id})")
+    return f"Organization {organization.slug} ({organization.id})"
 
 
 def _document(

@@ -18,6 +18,8 @@ from rich.table import Table
 
 from eden import progress
 
+DOCUMENT = f"{__name__}.document"
+
 STAGES = {
     "services": "Starting the services",
     "prefect": "Starting Prefect's server",
@@ -34,8 +36,11 @@ STAGES = {
 
 
 def console() -> Console:
-    """For people: standard error, so that standard output stays the document's."""
-    return Console(stderr=True, highlight=False)
+    """For people: standard error, so that standard output stays the document's.
+
+    Words are shown as they are: a slug or an id in brackets is no markup.
+    """
+    return Console(stderr=True, highlight=False, markup=False)
 
 
 def say(sentence: str) -> None:
@@ -45,7 +50,16 @@ def say(sentence: str) -> None:
 
 def document(value: Any) -> None:  # noqa: ANN401  # anything that JSON can say
     """Print the one document of a command called with ``--json``; moments in ISO 8601."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta[DOCUMENT] = True
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_iso))
+
+
+def has_document() -> bool:
+    """Whether this command has printed its document: what comes later is said in words alone."""
+    context = click.get_current_context(silent=True)
+    return context is not None and DOCUMENT in context.meta
 
 
 def _iso(value: object) -> str:

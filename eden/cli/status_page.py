@@ -34,6 +34,7 @@ class OrganizationStatus:
 
     organization_id: UUID
     slug: str
+    """As the source calls it now."""
     schema: str
     is_forgotten: bool
     is_removed: bool
@@ -162,13 +163,15 @@ def _organizations(
     rows = connection.execute(
         """
         SELECT
-            organization.organization_id, organization.slug, organization.schema_name,
+            organization.organization_id, coalesce(named.slug, organization.slug) AS slug,
+            organization.schema_name,
             organization.forgotten_at IS NOT NULL, organization.removed_at IS NOT NULL,
             greatest(organization.registered_at, everyone.finished_at, alone.finished_at),
             watermarks.newest, runs.last_change,
             coalesce(runs.rows_read, 0), coalesce(runs.rows_written, 0),
             coalesce(runs.rows_deleted, 0)
         FROM ops.organizations AS organization
+        LEFT JOIN staging.pacs_organizations AS named ON named.id = organization.organization_id
         CROSS JOIN (
             SELECT max(finished_at) AS finished_at FROM ops.sync_heartbeats
             WHERE organization_ids IS NULL
@@ -190,7 +193,7 @@ def _organizations(
                 sum(rows_deleted)::bigint AS rows_deleted
             FROM ops.sync_runs WHERE outcome = 'loaded' GROUP BY 1
         ) AS runs USING (organization_id)
-        ORDER BY organization.slug
+        ORDER BY slug, organization.organization_id
         """
     )
     failing = tuple(failure.table for failure in failures)

@@ -138,6 +138,14 @@ def test_status_of_an_empty_warehouse_says_what_to_run(services: Services) -> No
     assert "nothing was ever synced here; run eden etl" in done.stderr
 
 
+def test_marts_that_were_never_built_are_said_so(services: Services) -> None:
+    done = run(EDEN, "discover")
+    assert done.returncode == 1
+    assert done.stderr.startswith("WAREHOUSE_NOT_BUILT: 127.0.0.1:")
+    assert done.stderr.endswith("the marts of the export do not exist; run eden etl\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_wrong_usage_ends_with_2() -> None:
     assert run(EDEN, "no-such-command").returncode == 2
     assert run(EDEN, "process-batch").returncode == 2

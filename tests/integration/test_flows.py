@@ -15,8 +15,8 @@ from tests.support.warehouse import differing_tables
 FLOWS = """
 import json, sys
 from flows import (
-    discover_chest_dicom_studies, etl, sync_data_from_by_organization, sync_organizations,
-    sync_pending_data_by_organization, validation,
+    discover_chest_dicom_studies, etl, process_study_to_s3, sync_data_from_by_organization,
+    sync_organizations, sync_pending_data_by_organization, validation,
 )
 from prefect.artifacts import Artifact
 
@@ -38,6 +38,7 @@ except Exception as error:
     said["disagreeing"] = type(error).__name__
 exported = discover_chest_dicom_studies(limit=2)
 said["exported"] = exported["counts"]
+process_study_to_s3(exported["results"][0]["study_id"])
 with postgres.connect(load(SourceDatabase), application_name="test") as source:
     source.execute(
         "UPDATE pacs_studies SET migrated = true, updated_at = now() WHERE id = ANY (%s::uuid[])",
@@ -50,8 +51,14 @@ except Exception as error:
     said["refused"] = type(error).__name__
 allowed = discover_chest_dicom_studies(limit=1, allow_mass_withdraw=True)
 said["withdrawn"] = allowed["withdrawals"]["withdrawn"]
-keys = ("etl", "validation", "discover-chest-dicom-studies")
-said["artifacts"] = {key: bool(Artifact.get(key)) for key in keys}
+keys = (
+    "sync-organizations", "etl", "validation", "discover-chest-dicom-studies",
+    "process-study-to-s3", "sync-data-from-by-organization-failed",
+    "discover-chest-dicom-studies-failed",
+)
+said["no artifact"] = [key for key in keys if not Artifact.get(key)]
+(why,) = json.loads(Artifact.get("discover-chest-dicom-studies-failed").data)
+said["why"] = why["code"]
 print(json.dumps(said))
 """
 
@@ -73,7 +80,7 @@ def test_the_flows_run_on_a_server(
         '{"organizations": 5, "one": 1, "all": true, "again": true, "validation": true, '
         '"pending": true, "disagreeing": "UnknownOrganization", '
         '"exported": {"exported": 2}, "refused": "WithdrawalRefused", "withdrawn": 2, '
-        '"artifacts": {"etl": true, "validation": true, "discover-chest-dicom-studies": true}}'
+        '"no artifact": [], "why": "WITHDRAWAL_REFUSED"}'
     )
     with services.source() as source, services.warehouse() as warehouse:
         assert differing_tables(source, warehouse) == []

@@ -110,6 +110,18 @@ def test_an_organization_that_nothing_was_read_of_is_stale(ledger: psycopg.Conne
     assert "warning: LATE: sur" in words
 
 
+def test_an_organization_is_called_as_the_source_calls_it_now(ledger: psycopg.Connection) -> None:
+    ledger.execute(
+        "INSERT INTO staging.pacs_organizations (id, slug, name, time_zone, is_demo, is_active, "
+        "created_at, updated_at) VALUES (%s, 'norte-2', 'Norte', 'UTC', false, true, now(), now())",
+        (NORTE,),
+    )
+    beat(ledger, 45)
+    ledger.execute("DELETE FROM ops.sync_heartbeats WHERE finished_at > now() - interval '9 min'")
+    _, words = check(code=0)
+    assert "warning: LATE: norte-2: last read" in words
+
+
 def test_a_new_organization_has_time_to_be_read(ledger: psycopg.Connection) -> None:
     ledger.execute("UPDATE ops.sync_heartbeats SET finished_at = now() - interval '3 hours'")
     ledger.execute("UPDATE ops.organizations SET registered_at = now()")

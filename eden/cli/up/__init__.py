@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from eden import progress, warehouse
@@ -92,7 +91,7 @@ def up(*, port: int | None, limit: int, grace_seconds: float, as_json: bool) -> 
         _up(port=port, limit=limit, grace_seconds=grace_seconds, as_json=as_json)
     except ChildFailed as failure:
         for line in failure.lines:
-            output.say(f"  {escape(line)}")
+            output.say(f"  {line}")
         raise
     output.say("Stopped.")
     return True
@@ -308,9 +307,9 @@ def _tell(running: Up, *, as_json: bool) -> None:
     }
     page = Table.grid(padding=(0, 3))
     for name, value in rows.items():
-        page.add_row(f"  {name}", escape(value))
+        page.add_row(f"  {name}", value)
     console = output.console()
     console.print(page, soft_wrap=True)
     for note in (*running.places.notes, *server.notes):
-        output.say(f"Note: {escape(note)}.")
+        output.say(f"Note: {note}.")
     output.say("Everything runs. Ctrl-C stops it.")
