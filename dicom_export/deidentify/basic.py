@@ -24,6 +24,7 @@ from dicom_export.scratch import Blob, Scratch
 BurnedInPolicy = Literal["exclude", "flag"]
 
 _MODALITY = 0x00080060
+_SERIES_NUMBER = 0x00200011
 
 
 def deidentify_file(
@@ -99,6 +100,8 @@ class BasicStudy:
             accession_number=None,
             patient_id=None,
             dicom_description=header.described(study.dicom_description),
+            body_part_identifier=header.described(study.body_part_identifier),
+            body_part_name=header.described(study.body_part_name),
             performed_at=self._day(study.performed_at),
             reports=tuple(map(self._disclosed_report, study.reports)),
             images=tuple(map(self._disclosed_image, study.images)),
@@ -165,7 +168,8 @@ class BasicStudy:
             *(image.series_instance_uid for image in disclosed.images),
             *(image.sop_instance_uid for image in disclosed.images),
         ]
-        listed = [disclosed.dicom_description]
+        listed = [disclosed.dicom_description, disclosed.body_part_name]
+        listed += [disclosed.body_part_identifier]
         listed += [image.series_description for image in disclosed.images]
         own = [text for text in pseudonyms if text]
         own += [text for text in listed if text and len(text) >= header.SHORTEST_LISTED]
@@ -178,10 +182,13 @@ class BasicStudy:
 
     def _disclosed_image(self, image: EligibleImage) -> EligibleImage:
         modalities = rules()[TOP_LEVEL][_MODALITY].values
+        low, high = rules()[TOP_LEVEL][_SERIES_NUMBER].range
+        number = image.series_number
         return replace(
             image,
             series_instance_uid=self._uid(image.series_instance_uid),
             sop_instance_uid=self._uid(image.sop_instance_uid),
+            series_number=number if number is not None and low <= number <= high else None,
             series_description=header.described(image.series_description),
             series_modality=image.series_modality if image.series_modality in modalities else None,
             file_path=None,

@@ -2,7 +2,8 @@
 
 JPEG (ISO/IEC 10918-1), JPEG-LS (14495-1) and JPEG 2000 (15444-1, 15444-15) are sequences of
 marker segments with coded data between them; application segments and comments may hold anything.
-RLE (PS3.5, annex G) has no such place. Nothing is decoded, and a frame is never in memory whole.
+RLE (PS3.5, annex G) is planes of runs, each of as many bytes as the image has pixels. Nothing is
+decoded, and a frame is never in memory whole.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import BinaryIO
 
 from pydicom.uid import UID
@@ -101,7 +103,7 @@ Walker = Callable[[Gathered], Cleaned]
 
 
 def walker(syntax: UID) -> Walker:
-    """Choose how to walk the frames of a transfer syntax.
+    """Choose how to walk the frames of a transfer syntax other than RLE.
 
     Raises:
         Unknown: no way is known.
@@ -322,21 +324,64 @@ def _codestream(frame: Gathered) -> tuple[int, int]:
 # RLE ----------------------------------------------------------------------------------------------
 
 
-def rle(frame: Gathered) -> Cleaned:
-    """Keep the frame, whose header has no room for anything but offsets.
+def rle(frame: Gathered, *, planes: int, samples: int) -> Cleaned:
+    """Keep each plane of bytes up to its last sample; what stands behind it shows in no picture.
+
+    ``planes`` are a frame's bytes per pixel, ``samples`` its pixels.
 
     Raises:
-        Unknown: the header is not as PS3.5, section G.5 has it.
+        Unknown: the header is not as PS3.5, section G.5 has it, or a run goes past its plane.
     """
     header = [int.from_bytes(frame.read(position, 4), "little") for position in range(0, 64, 4)]
     count, offsets = header[0], header[1:]
     used, unused = offsets[:count], offsets[count:]
     is_ascending = used == sorted(set(used)) and all(64 <= at < frame.size for at in used)
-    if not 1 <= count <= 15 or used[0] != 64 or not is_ascending or any(unused):
+    if count != planes or not 1 <= count <= 15 or used[0] != 64 or not is_ascending or any(unused):
         raise Unknown
+    segments = [
+        (start, _end_of_plane(frame, start, limit, samples), limit)
+        for start, limit in pairwise([*used, frame.size])
+    ]
     cleaned = Cleaned()
-    cleaned.keep(0, frame.size)
+    if all(_is_padding(frame, end, limit) for _, end, limit in segments):
+        cleaned.keep(0, frame.size)
+        return cleaned
+    cleaned.removed["bytes behind an RLE plane"] += 1
+    lengths = [end - start + (end - start) % 2 for start, end, _ in segments]
+    starts = accumulate(lengths[:-1], initial=64)
+    numbers = [count, *starts, *unused]
+    cleaned.put(b"".join(number.to_bytes(4, "little") for number in numbers))
+    for start, end, _ in segments:
+        cleaned.keep(start, end)
+        cleaned.put(bytes((end - start) % 2))
     return cleaned
+
+
+def _end_of_plane(frame: Gathered, start: int, limit: int, samples: int) -> int:
+    """Walk the runs (PS3.5, section G.3.2) until the plane has all its samples."""
+    window, begin, position = b"", start, start
+    while samples > 0:
+        if not begin <= position < begin + len(window):
+            window, begin = frame.read(position, min(WINDOW_BYTES, limit - position)), position
+            if not window:
+                raise Unknown
+        control = window[position - begin]
+        if control < 128:
+            position += control + 2
+            samples -= control + 1
+        elif control > 128:
+            position += 2
+            samples -= 257 - control
+        else:
+            position += 1
+    if samples or position > limit:
+        raise Unknown
+    return position
+
+
+def _is_padding(frame: Gathered, start: int, end: int) -> bool:
+    """Whether nothing stands here but the zero that makes a length even."""
+    return start == end or frame.read(start, end - start) == b"\0"
 
 
 # --------------------------------------------------------------------------------------------------
@@ -354,5 +399,4 @@ def _close(frame: Gathered, cleaned: Cleaned, end: int) -> None:
 _WALKERS: tuple[tuple[re.Pattern[str], Walker], ...] = (
     (re.compile(r"1\.2\.840\.10008\.1\.2\.4\.(5[0-9]|6[0-6]|70|80|81)"), jpeg),
     (re.compile(r"1\.2\.840\.10008\.1\.2\.4\.(9[0-3]|20[1-3])"), jpeg_2000),
-    (re.compile(r"1\.2\.840\.10008\.1\.2\.5"), rle),
 )

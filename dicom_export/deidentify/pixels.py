@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import BinaryIO
 
 from pydicom.encaps import parse_basic_offsets, parse_fragments
 from pydicom.pixels.utils import get_expected_length
+from pydicom.uid import RLELossless
 
 from dicom_export.codes import Code
-from dicom_export.deidentify.codestreams import Gathered, Piece, Unknown, Walker, walker
+from dicom_export.deidentify.codestreams import Gathered, Piece, Unknown, Walker, rle, walker
 from dicom_export.deidentify.reading import PIECE_BYTES, SourceFile
 from dicom_export.errors import SourceFailed
 from dicom_export.scratch import Intake
@@ -60,7 +62,19 @@ def plan(source: SourceFile) -> Pixels:
         return _native(source)
     if source.syntax in _UNCOMPRESSED or not source.pixels.is_encapsulated:
         raise Unknown
-    return _encapsulated(source, walker(source.syntax))
+    walk = _rle(source) if source.syntax == RLELossless else walker(source.syntax)
+    return _encapsulated(source, walk)
+
+
+def _rle(source: SourceFile) -> Walker:
+    """Say how the planes of a frame are laid out (PS3.5, section G.2)."""
+    image = source.dataset
+    try:
+        planes = int(image.SamplesPerPixel) * (int(image.BitsAllocated) // 8)
+        samples = int(image.Rows) * int(image.Columns)
+    except (AttributeError, TypeError, ValueError):
+        raise SourceFailed(Code.MISSING_ATTRS) from None
+    return partial(rle, planes=planes, samples=samples)
 
 
 def _native(source: SourceFile) -> Pixels:

@@ -91,7 +91,8 @@ def test_nothing_of_a_patient_is_in_the_bucket_and_keys_are_the_warehouses(
         )
     set_study(
         hospital, study, performed_at="2024-01-05 13:14:15+00",
-        dicom_description=f"RX TÓRAX {PLANTED}",
+        dicom_description=f"RX TÓRAX {PLANTED}", body_part_name="Tórax",
+        body_part_identifier=f"TORAX {PLANTED}",
     )  # fmt: skip
     patient_id, doctor = (
         hospital.one(f"SELECT {column} FROM analytics.{table}")
@@ -120,6 +121,7 @@ def test_nothing_of_a_patient_is_in_the_bucket_and_keys_are_the_warehouses(
     assert file.SOPInstanceUID in uids
     assert len(uids) == 2
     assert metadata["study"]["description"] is None
+    assert metadata["study"]["body_part"] == {"identifier": None, "name": "TORAX"}
     assert metadata["series"][0]["description"] == "PA"
     moved = date.fromisoformat(metadata["study"]["performed_at"])
     assert f"{moved:%Y%m%d}" == file.StudyDate
@@ -366,7 +368,7 @@ def test_a_leak_in_metadata_empties_the_study(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     study = hospital.add_study()
-    set_study(hospital, study, body_part_name=f"Tórax {PLANTED}")
+    set_study(hospital, study, modality_code=f"CR {PLANTED}")
     summary = hospital.discover()
     assert_quarantined(hospital, study, summary, caplog.text, "metadata.json")
 

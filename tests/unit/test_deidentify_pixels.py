@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -151,17 +152,58 @@ def test_only_the_codestream_of_a_jp2_file_stays() -> None:
 # RLE and the unknown ------------------------------------------------------------------------------
 
 
+def rle_frame(*planes: bytes) -> bytes:
+    """A frame of planes that are runs already."""
+    starts = [64 + sum(map(len, planes[:number])) for number in range(len(planes))]
+    numbers = [len(planes), *starts, *[0] * (15 - len(planes))]
+    return b"".join(number.to_bytes(4, "little") for number in numbers) + b"".join(planes)
+
+
 def test_an_rle_header_hides_nothing() -> None:
-    good = (1).to_bytes(4, "little") + (64).to_bytes(4, "little") + bytes(56) + b"\x01ab\x00"
-    assert kept(rle, good) == good
+    walk = partial(rle, planes=1, samples=2)
+    good = rle_frame(b"\x01ab\x00")
+    assert kept(walk, good) == good
     for bad in (
         good[:20] + WORD + good[20 + len(WORD) :],
         (0).to_bytes(4, "little") + good[4:],
         (16).to_bytes(4, "little") + good[4:],
         good[:4] + (70).to_bytes(4, "little") + good[8:],
+        # A plane that no pixel needs; runs that end too early or go too far.
+        rle_frame(b"\x01ab\x00", b"\x01cd\x00"),
+        rle_frame(b"\x00a"),
+        rle_frame(b"\x02abc"),
+        rle_frame(b"\x01a"),
     ):
         with pytest.raises(SourceFailed):
-            kept(rle, bad)
+            kept(walk, bad)
+
+
+@pytest.mark.parametrize("cuts", [(), (3, 65, 70, 71, 80)])
+def test_bytes_behind_an_rle_plane_go_and_its_runs_stay(cuts: Sequence[int]) -> None:
+    walk = partial(rle, planes=2, samples=6)
+    # A literal run, one that repeats, one that says nothing.
+    first, second = b"\x02abc\x80\xfed", b"\xfbe"
+    assert kept(walk, rle_frame(first + b"\0", second)) == rle_frame(first + b"\0", second)
+    expected = rle_frame(first + b"\0", second)
+    for frame in (
+        rle_frame(first + WORD, second),
+        rle_frame(first, second + WORD),
+        rle_frame(first + b"x", second),
+        rle_frame(first + b"\0\0", second),
+    ):
+        assert kept(walk, frame, cuts) == expected
+
+
+def test_bytes_behind_a_real_rle_image_go() -> None:
+    dataset = dcmread(get_testdata_file("MR_small_RLE.dcm", download=False))
+    (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    untouched = deidentified(dataset)
+    assert untouched.file.removed_from_pixels == {}
+    dataset.PixelData = encapsulate([frame + WORD + WORD])
+    out = deidentified(dataset)
+    assert WORD not in out.content
+    assert out.file.removed_from_pixels == {"bytes behind an RLE plane": 1}
+    assert (out.dataset.pixel_array == untouched.dataset.pixel_array).all()
 
 
 @settings(max_examples=200, deadline=None)
