@@ -45,7 +45,7 @@ class Relay(http.server.ThreadingHTTPServer):
     def wait_until_idle(self) -> None:
         """Wait until the server has carried out all that it was asked for."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self._in_flight == 0, 30)
+            assert self._changed.wait_for(lambda: self._in_flight == 0, 120)
 
     def hold(self) -> None:
         self.is_held = True
