@@ -300,19 +300,18 @@ def test_a_silent_store_holds_a_worker_for_one_object_and_no_longer(
 def test_an_attempt_is_not_repeated_once_the_lease_has_run_out(
     hospital: Hospital, s3: FaultyS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "READ_TIMEOUT_SECONDS", 2)
     study = hospital.add_study(images=1)
     database, bucket, export = hospital.settings()
+    s3.choose = lambda _: Fault.RESET_BEFORE
     with Connections(database) as connections, sources.configured(export, bucket) as images:
         held = ledger.Ledger(connections, max_attempts=5)
         (lease,) = held.claim(1, held.refresh("policy"))
 
-        def run_out(_: Seen) -> Fault:
-            """While the store is silent."""
+        def run_out(_: float) -> None:
+            """In the pause before the second attempt."""
             lease.deadline = leases.clock()
-            return Fault.STALL_BEFORE
 
-        s3.choose = run_out
+        monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=run_out))
         loaded = Warehouse(connections).studies([study.study_id])[study.study_id]
         target = store.Store(bucket)
         exporter = Exporter(images, deidentify.PassThrough(), target, held, Budget())

@@ -81,7 +81,8 @@ def system(home: Path, tmp_path: Path) -> Iterator[Running]:
     said = tmp_path / "stderr"
     with said.open("w") as stderr:
         process = subprocess.Popen(
-            [EDEN, "up", "--json"],
+            # However long the machine takes to end a run in order.
+            [EDEN, "up", "--json", "--grace", "150"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -157,7 +158,7 @@ def check_the_schedules(server: Server) -> None:
     for name, one in deployments.items():
         schedules = [(s["schedule"]["cron"], s["schedule"]["timezone"]) for s in one["schedules"]]
         assert schedules == ([(DEPLOYMENTS[name], ZONE)] if name in planned else [])
-        server.call(f"/deployments/{one['id']}", {"paused": True}, method="PATCH")
+    server.pause_schedules()
     # One may have begun before.
     at_work = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
     wait_for(lambda: not server.call("/flow_runs/filter", at_work))

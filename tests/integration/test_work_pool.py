@@ -106,8 +106,7 @@ def server(prefect_url: str, tmp_path_factory: pytest.TempPathFactory) -> Server
     assert done.returncode == 0, done.stderr
     done = made.prefect("deploy", "--all", SCHEDULE_TIMEZONE=ZONE)
     assert done.returncode == 0, done.stdout + done.stderr
-    for one in made.deployments().values():
-        made.call(f"/deployments/{one['id']}", {"paused": True}, method="PATCH")
+    made.pause_schedules()
     return made
 
 
