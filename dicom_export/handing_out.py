@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import Protocol
@@ -117,9 +117,9 @@ class _Batch:
     study_ids: Sequence[str]
     sends: int
     """How often its studies were handed out, this time included."""
-    state: BatchState = BatchState.QUEUED
-    since: float = field(default_factory=time.monotonic)
+    since: float
     """When it was last seen to be alive: it changed its state, or held a study."""
+    state: BatchState = BatchState.QUEUED
     has_held: bool = False
     """Whether it was ever seen to hold a study."""
     is_trusted: bool = True
@@ -203,9 +203,9 @@ class _HandingOut:
 
     def _send(self, study_ids: Sequence[str], *, sends: int) -> None:
         name = self._crew.send(study_ids)
-        self._batches[name] = _Batch(study_ids, sends)
-        self._sends |= dict.fromkeys(study_ids, sends)
         self._moved_at = time.monotonic()
+        self._batches[name] = _Batch(study_ids, sends, since=self._moved_at)
+        self._sends |= dict.fromkeys(study_ids, sends)
 
     def _left_alone(self) -> list[str]:
         covered = {

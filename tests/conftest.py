@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
+import hypothesis
 import psycopg
 import pytest
 from mypy_boto3_s3 import S3Client
@@ -41,6 +42,22 @@ OURS = (
     "RETENTION_",
     "EDEN_HOME",
 )
+THEIRS = ("PREFECT_", "PG", "DBT_", "RCLONE_", "NO_PROXY", "COLUMNS", "LINES")
+"""What others read of a person's own environment, by the beginnings of names."""
+THEIRS_AT_THE_END = ("_PROXY", "_COLOR", "COLOR_FORCE")
+SECONDS_TO_STOP = 180
+"""For services that nobody needs any more: they write out what they hold, on whatever disk."""
+
+# The same examples on every machine and at every run, however slow it is: a gate judges a change.
+# ``--hypothesis-profile=default`` throws the dice anew.
+hypothesis.settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """Before a test's module is imported: libraries read their settings then."""
+    for name in list(os.environ):
+        if name.upper().startswith(THEIRS) or name.upper().endswith(THEIRS_AT_THE_END):
+            del os.environ[name]
 
 
 @dataclass(frozen=True)
@@ -79,7 +96,7 @@ def running() -> Iterator[EmbeddedServices]:
                     )
                 connection.execute("SELECT pg_reload_conf()")
             yield services
-        wait_until_stopped(home)
+        wait_until_stopped(home, SECONDS_TO_STOP)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -118,7 +135,8 @@ def services(running: EmbeddedServices, monkeypatch: pytest.MonkeyPatch) -> Iter
         for database in databases:
             drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
             connection.execute(drop.format(sql.Identifier(database)))
-    shutil.rmtree(folder)
+    # The server may yet be writing for a client that was killed: the whole goes with the run.
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

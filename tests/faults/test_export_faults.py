@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ import dlt_pipelines
 from dicom_export.funnel import read_funnel
 from dicom_export.leases import Lease, clock
 from dicom_export.scratch import Budget, Scratch
-from dicom_export.store import Store
+from dicom_export.store import READ_TIMEOUT_SECONDS, Store
 from eden.demo.hospital import Hospital
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
@@ -29,13 +28,13 @@ from tests.integration.test_export_ledger import Ward
 from tests.support.exporting import Study
 from tests.support.watched_s3 import WatchedS3, watched_s3
 
-LEASE_SECONDS = 2.0
-WORKER = f"""
-import json
+WORKER = """
+import json, os
 import dicom_export
-from dicom_export.ledger import Ledger
+from dicom_export import leases
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
-Ledger.__init__.__kwdefaults__["lease_seconds"] = {LEASE_SECONDS}
+clock = leases.clock
+leases.clock = lambda: clock() + 3600 * os.path.exists(os.environ["HAS_SLEPT"])
 summary = dicom_export.discover(load(DestinationDatabase), load(ObjectStore), load(Export), limit=1)
 print(json.dumps(summary.to_dict()))
 """
@@ -93,24 +92,32 @@ def put_in_quarantine(ward: Ward, study: Study) -> None:
     ],
 )
 def test_a_worker_that_slept_through_its_lease_writes_nothing_more(
-    ward: Ward, store: WatchedS3, happens: Callable[[Ward, Study], None], status: str
+    ward: Ward,
+    store: WatchedS3,
+    tmp_path: Path,
+    happens: Callable[[Ward, Study], None],
+    status: str,
 ) -> None:
     study = ward.add_study(images=3)
     store.hold_answers()
-    environment = os.environ | {"S3_ENDPOINT_URL": store.url}
+    has_slept = tmp_path / "has slept"
+    environment = os.environ | {"S3_ENDPOINT_URL": store.url, "HAS_SLEPT": str(has_slept)}
     sleeper = subprocess.Popen(
         [sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
-        assert store.wait_for(1, 30)
+        assert store.wait_for(1, 120)
         store.wait_until_idle()
         sleeper.send_signal(signal.SIGSTOP)
         # It will find the answer when it wakes up, and has two images and a report left to send.
         store.let_answers_go()
         assert ward.status(study) == "exporting"
         happens(ward, study)
-        while not ward.one("SELECT lease_until < clock_timestamp() FROM ops.study_exports"):
-            time.sleep(0.1)
+        # An hour goes by, on its clock and on the database's.
+        has_slept.touch()
+        ward.database.execute(
+            "UPDATE ops.study_exports SET lease_until = lease_until - interval '1 hour'"
+        )
 
         ward.discover()
 
@@ -144,11 +151,12 @@ def test_a_request_is_broken_off_when_the_lease_runs_out(ward: Ward) -> None:
         started = time.monotonic()
         with pytest.raises(dicom_export.errors.LeaseLost):
             store.put("a/key", content, "text/plain", run_out)
-        assert time.monotonic() - started < 5
-    # Reading for the signature asked a few times; then sending had begun.
+        # Nobody waited for an answer to half a request.
+        assert time.monotonic() - started < READ_TIMEOUT_SECONDS
+    # Reading for the signature asked a few times; then sending had begun, and was not tried again.
     assert asked == 13
     # The server of the tests takes a moment to clear away what it had of the rest.
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(ward.objects()) > 1 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert ward.objects() == {"a/key": b"old"}
@@ -161,36 +169,25 @@ def test_builds_at_the_same_time_neither_hide_nor_withdraw_a_study(
     dlt_pipelines.etl()
     settings = load(DestinationDatabase), load(ObjectStore), load(Export)
     exported = dicom_export.discover(*settings).counts["exported"]
-    done, builds = threading.Event(), []
     words = [
         Path(sys.executable).parent / "dbt", "run", "--full-refresh", "--selector", "tick",
         "--target-path", tmp_path / "target", "--log-path", tmp_path / "logs",
     ]  # fmt: skip
-
-    def build() -> None:
-        while not done.is_set():
-            run = subprocess.run(words, check=False, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL)
-            builds.append(run.returncode)
-
-    thread = threading.Thread(target=build)
-    thread.start()
-    try:
-        rounds = 0
-        while not builds:
-            with services.warehouse() as warehouse:
-                funnel = read_funnel(warehouse)
-            assert funnel
-            assert (funnel.eligible, funnel.exported) == (exported, exported)
-            summary = dicom_export.discover(*settings)
-            assert summary.is_idle
-            assert summary.left == 0
-            rounds += 1
-            time.sleep(0.02)
-    finally:
-        done.set()
-        thread.join()
-    assert set(builds) == {0}
-    assert rounds > 5
+    rounds = 0
+    # As many builds as it takes, whichever of the two the machine slows down.
+    while rounds <= 5:
+        with subprocess.Popen(words, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL) as build:
+            while build.poll() is None:
+                with services.warehouse() as warehouse:
+                    funnel = read_funnel(warehouse)
+                assert funnel
+                assert (funnel.eligible, funnel.exported) == (exported, exported)
+                summary = dicom_export.discover(*settings)
+                assert summary.is_idle
+                assert summary.left == 0
+                rounds += 1
+                time.sleep(0.02)
+        assert build.returncode == 0
     with services.warehouse() as warehouse:
         found = warehouse.execute("SELECT status, count(*) FROM ops.study_exports GROUP BY 1")
         assert found.fetchall() == [("exported", exported)]

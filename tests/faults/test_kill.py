@@ -32,10 +32,13 @@ from eden.errors import StoreUnavailable
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.conftest import Services
 from tests.support import oracle
+from tests.support.seeds import chosen_seed
 from tests.support.warehouse import differing_tables
 from tests.support.watched_s3 import WatchedS3, watched_s3
 
 ROUNDS = int(os.environ.get("EDEN_FAULT_ROUNDS", "2"))
+ATTEMPTS = 10
+"""Further rounds, where too few of the processes were still at work when they were killed."""
 SYNC = "import dlt_pipelines; print('started', flush=True); dlt_pipelines.sync()"
 DISCOVER = """
 import dicom_export
@@ -47,9 +50,7 @@ dicom_export.discover(load(DestinationDatabase), load(ObjectStore), load(Export)
 
 @pytest.fixture
 def dice() -> random.Random:
-    seed = int(os.environ.get("EDEN_FAULT_SEED", time.time_ns() % 1_000_000))
-    print(f"EDEN_FAULT_SEED={seed}")
-    return random.Random(seed)
+    return random.Random(chosen_seed("EDEN_FAULT_SEED"))
 
 
 def kill_after(script: str, seconds: float) -> bool:
@@ -136,7 +137,7 @@ class Stage:
         copy.rename(folder)
         os.environ["S3_BUCKET_NAME"] = folder.name
         settings = load(ObjectStore)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not is_there(settings):
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -323,7 +324,10 @@ def test_a_killed_discovery_is_completed_by_the_next(stage: Stage, dice: random.
     assert len(fresh.expected) < len(changed.expected)
 
     killed = 0
-    for number in range(ROUNDS):
+    # A kill behind the last request may come too late: then there is another round.
+    for number in range(ROUNDS + ATTEMPTS):
+        if number >= ROUNDS and killed * 2 >= ROUNDS:
+            break
         scene = dice.choice(scenes)
         stage.begin(scene)
         stage.store.seconds = DELAY_SECONDS
@@ -344,5 +348,5 @@ def test_a_killed_discovery_is_completed_by_the_next(stage: Stage, dice: random.
         assert doubtful.fetchall() == []
         sent_again = [key for key, count in Counter(stage.store.puts()).items() if count > 1]
         assert len(sent_again) <= CONCURRENCY
-    print(f"killed at work in {killed} of {ROUNDS} rounds")
+    print(f"killed at work in {killed} of {number} rounds")
     assert killed * 2 >= ROUNDS

@@ -36,6 +36,7 @@ from eden.settings import ObjectStore, load
 from tests.conftest import Services
 from tests.support.exporting import Hospital, Study
 from tests.support.faulty_s3 import (
+    STALL_SECONDS,
     Fault,
     FaultyS3,
     Seen,
@@ -44,6 +45,7 @@ from tests.support.faulty_s3 import (
     faulty_s3,
     on,
 )
+from tests.support.seeds import chosen_seed
 
 ROUNDS = int(os.environ.get("EDEN_FAULT_ROUNDS", "1"))
 EDEN = Path(sys.executable).with_name("eden")
@@ -112,8 +114,7 @@ def test_a_fifth_of_all_requests_fails_and_everything_arrives(
     hospital: Hospital, s3: FaultyS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "READ_TIMEOUT_SECONDS", 2)
-    seed = int(os.environ.get("EDEN_FAULT_SEED", time.time_ns() % 1_000_000))
-    print(f"EDEN_FAULT_SEED={seed}")
+    seed = chosen_seed("EDEN_FAULT_SEED")
     studies = []
     for number in range(ROUNDS):
         new = [hospital.add_study(images=1 + n % 3) for n in range(25)]
@@ -140,7 +141,8 @@ def test_a_fifth_of_all_requests_fails_and_everything_arrives(
         seconds = time.monotonic() - began
         spoilt = Counter(seen.fault for seen in s3.seen if seen.fault)
         print(f"{runs} runs, {seconds:.1f} s, {len(s3.seen)} requests, {dict(spoilt)}")
-        assert seconds < 120
+        # Half a minute where nothing else runs; with the timeouts of old, an hour.
+        assert seconds < 600
     assert_all_arrived(hospital, studies)
 
 
@@ -283,8 +285,11 @@ def test_a_silent_store_holds_a_worker_for_one_object_and_no_longer(
         hospital.make_due()
         began = time.monotonic()
         assert hospital.discover().counts == {"incomplete": 1}
-        assert time.monotonic() - began < 0.5 * store.ATTEMPTS + 5
-        assert len({seen.key for seen in s3.seen if seen.key}) == 1
+        # The store was not waited for until it gave up by itself.
+        assert time.monotonic() - began < STALL_SECONDS / 2
+        asked = [seen.key for seen in s3.seen if seen.key]
+        assert len(set(asked)) == 1
+        assert len(asked) <= store.ATTEMPTS
         assert_the_ledger_is_right(hospital)
     s3.choose = lambda _: None
     hospital.make_due()
@@ -295,17 +300,21 @@ def test_a_silent_store_holds_a_worker_for_one_object_and_no_longer(
 def test_an_attempt_is_not_repeated_once_the_lease_has_run_out(
     hospital: Hospital, s3: FaultyS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "READ_TIMEOUT_SECONDS", 2)
     study = hospital.add_study(images=1)
     database, bucket, export = hospital.settings()
-    s3.choose = lambda _: Fault.STALL_BEFORE
+    s3.choose = lambda _: Fault.RESET_BEFORE
     with Connections(database) as connections, sources.configured(export, bucket) as images:
-        # No heartbeat prolongs it.
-        brief = ledger.Ledger(connections, max_attempts=5, lease_seconds=2)
-        (lease,) = brief.claim(1, brief.refresh("policy"))
+        held = ledger.Ledger(connections, max_attempts=5)
+        (lease,) = held.claim(1, held.refresh("policy"))
+
+        def run_out(_: float) -> None:
+            """In the pause before the second attempt."""
+            lease.deadline = leases.clock()
+
+        monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=run_out))
         loaded = Warehouse(connections).studies([study.study_id])[study.study_id]
         target = store.Store(bucket)
-        exporter = Exporter(images, deidentify.PassThrough(), target, brief, Budget())
+        exporter = Exporter(images, deidentify.PassThrough(), target, held, Budget())
         with pytest.raises(LeaseLost):
             exporter.export_study(loaded, lease)
         target.close()
@@ -318,13 +327,19 @@ def test_a_slow_line_is_no_silent_store(
     # More than it takes to send what lies in the sockets' buffers, less than for the whole.
     monkeypatch.setattr(store, "CONNECT_TIMEOUT_SECONDS", 3)
     monkeypatch.setattr(store, "READ_TIMEOUT_SECONDS", 3)
-    study = hospital.add_study(images=1)
-    study.images[0].path.write_bytes(study.images[0].path.read_bytes() + bytes(20 << 20))
     s3.bytes_per_second = 5 << 20
-    began = time.monotonic()
-    assert hospital.discover().counts == {"exported": 1}
-    assert time.monotonic() - began > 3
-    assert len(s3.of(study.images[0].image_id)) == 1
+
+    def requests() -> int:
+        study = hospital.add_study(images=1)
+        study.images[0].path.write_bytes(study.images[0].path.read_bytes() + bytes(20 << 20))
+        began = time.monotonic()
+        assert hospital.discover().counts == {"exported": 1}
+        assert time.monotonic() - began > 3
+        return len(s3.of(study.images[0].image_id))
+
+    # A machine that stands still for seconds makes the store as good as silent: who takes a slow
+    # line for a silent store does it every time.
+    assert any(requests() == 1 for _ in range(3))
 
 
 # No bucket ----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from eden.embedded.keeper import wait_until_stopped
+from tests.conftest import SECONDS_TO_STOP
 
 EDEN = Path(sys.executable).parent / "eden"
 
@@ -24,7 +25,7 @@ EDEN = Path(sys.executable).parent / "eden"
 def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="eden-test-"))
     yield folder
-    wait_until_stopped(folder)
+    wait_until_stopped(folder, SECONDS_TO_STOP)
     shutil.rmtree(folder)
 
 

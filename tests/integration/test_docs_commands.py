@@ -67,7 +67,9 @@ class Reader:
             done = CliRunner().invoke(cli, [*(self._own(word) for word in words), *answer])
             assert done.exit_code == 0, f"{command}\n{done.output}\n{done.stderr}"
         else:
-            subprocess.run(["bash", "-euc", command.text], cwd=PROJECT_ROOT, check=True, timeout=60)
+            subprocess.run(
+                ["bash", "-euc", command.text], cwd=PROJECT_ROOT, check=True, timeout=240
+            )
 
     def executes(self, block: docs.Block) -> None:
         """Run SQL; what would change the organizations' roles is taken back."""

@@ -20,6 +20,8 @@ import pytest
 
 from eden.embedded import EmbeddedServices, embedded_services
 from eden.embedded.keeper import wait_until_stopped
+from tests.conftest import SECONDS_TO_STOP
+from tests.support.prefect_server import wait_for
 
 USER_PROCESS = """
 import sys, time
@@ -35,7 +37,7 @@ with embedded_services(Path(sys.argv[1])) as services:
 def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="eden-test-"))
     yield folder
-    wait_until_stopped(folder)
+    wait_until_stopped(folder, SECONDS_TO_STOP)
     shutil.rmtree(folder)
 
 
@@ -56,10 +58,14 @@ def answer(services: EmbeddedServices) -> str:
 def processes_of(home: Path) -> list[psutil.Process]:
     return [
         process
-        for process in psutil.process_iter(["cmdline", "status"])
+        for process in psutil.process_iter(["cmdline", "name", "status"])
         if any(str(home) in word for word in process.info["cmdline"] or [])
         and process.info["status"] != psutil.STATUS_ZOMBIE
     ]
+
+
+def masters_of(home: Path) -> list[psutil.Process]:
+    return [one for one in processes_of(home) if one.info["name"] == "postgres"]
 
 
 def test_both_answer_and_end_with_the_context(home: Path) -> None:
@@ -75,8 +81,8 @@ def test_both_answer_and_end_with_the_context(home: Path) -> None:
         )
         client.put_object(Bucket=environment["S3_BUCKET_NAME"], Key="a/b.txt", Body=b"here")
         assert (services.bucket_folder / "a" / "b.txt").read_bytes() == b"here"
-    wait_until_stopped(home)
-    _, alive = psutil.wait_procs(processes_of(home), timeout=10)
+    wait_until_stopped(home, SECONDS_TO_STOP)
+    _, alive = psutil.wait_procs(processes_of(home), timeout=60)
     assert alive == []
 
 
@@ -113,8 +119,8 @@ def test_a_second_user_shares_and_the_last_one_stops_even_when_killed(home: Path
     assert processes_of(home), "stopped although the other user still runs"
     other.send_signal(signal.SIGKILL)
     other.wait()
-    wait_until_stopped(home)
-    _, alive = psutil.wait_procs(processes_of(home), timeout=10)
+    wait_until_stopped(home, SECONDS_TO_STOP)
+    _, alive = psutil.wait_procs(processes_of(home), timeout=60)
     assert alive == []
 
 
@@ -124,7 +130,7 @@ def test_starts_again_after_kill_9_left_the_pid_of_an_innocent_process(home: Pat
         victims = processes_of(home)
         for process in victims:
             process.kill()
-        psutil.wait_procs(victims, timeout=10)
+        psutil.wait_procs(victims, timeout=60)
     pid_files = list(home.glob("postgres/data/postmaster.pid"))
     assert pid_files, "the kill left no stale pid file: this test shows nothing"
     lines = pid_files[0].read_text().splitlines()
@@ -139,11 +145,11 @@ def test_a_killed_keeper_leaves_nothing_that_hinders_the_next(home: Path) -> Non
             state = json.loads((home / "run" / f"{name}.json").read_text())
             keeper = psutil.Process(state["keeper_pid"])
             keeper.kill()
-            keeper.wait(10)
+            keeper.wait(60)
     with embedded_services(home) as services:
         assert answer(services) == "éden"
-        masters = [p for p in processes_of(home) if p.name() == "postgres"]
-        assert len(masters) == 1
+        # A child that it has just forked looks like the master itself, for a moment.
+        wait_for(lambda: len(masters_of(home)) == 1, 60)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user")
@@ -156,5 +162,5 @@ def test_as_root_a_folder_out_of_reach_is_left_as_it_is(home: Path) -> None:
         (note,) = services.notes
         private = Path(note.split(" lie in ")[1].split(",")[0])
         assert private.is_dir()
-    wait_until_stopped(closed / "eden")
+    wait_until_stopped(closed / "eden", SECONDS_TO_STOP)
     shutil.rmtree(private)

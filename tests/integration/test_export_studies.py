@@ -589,8 +589,21 @@ def test_two_runs_at_once_share_the_work(
     monkeypatch.setenv("EXPORT_CONCURRENCY", "2")
     for _ in range(30):
         hospital.add_study(images=1)
+    begun = threading.Event(), threading.Event()
+
+    def run(number: int) -> dicom_export.DiscoverySummary:
+        """One of them; none gets ahead before the other has a study in its hands too."""
+
+        @contextlib.contextmanager
+        def turn() -> Iterator[None]:
+            begun[number].set()
+            assert begun[1 - number].wait(60)
+            yield
+
+        return hospital.discover(turn=turn)
+
     with ThreadPoolExecutor(2) as pool:
-        summaries = list(pool.map(lambda _: hospital.discover(), range(2)))
+        summaries = list(pool.map(run, range(2)))
     assert sum(summary.counts.get("exported", 0) for summary in summaries) == 30
     assert all(summary.counts for summary in summaries)
     assert set(Counter(requests).values()) == {1}
@@ -741,7 +754,7 @@ def test_a_study_that_another_claim_has_locked_is_passed_over(
             )
             claim = pool.submit(worker.ledger.claim, 10, due)
             with contextlib.suppress(TimeoutError):
-                claim.result(timeout=5)
+                claim.result(timeout=60)
             was_done = claim.done()
         assert was_done
         assert [lease.study_id for lease in claim.result()] == [free.study_id]

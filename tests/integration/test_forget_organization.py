@@ -220,7 +220,7 @@ def check_that_it_asks(world: World) -> None:
         cwd=PROJECT_ROOT,
     ) as process:
         os.write(terminal, f"not {world.slug}\n".encode())
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=240)
     os.close(terminal)
     os.close(end)
     assert process.returncode == 1

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import time
 
 import psycopg
 import pytest
@@ -15,14 +13,13 @@ import pytest
 import dlt_pipelines
 from tests.conftest import Services
 from tests.support import zoo
+from tests.support.seeds import chosen_seed
 from tests.support.zoo import Zoo, differing_cells, differing_types, strays
 
 
 @pytest.fixture
 def dice() -> random.Random:
-    seed = int(os.environ.get("EDEN_TEST_SEED", time.time_ns() % 1_000_000))
-    print(f"EDEN_TEST_SEED={seed}")
-    return random.Random(seed)
+    return random.Random(chosen_seed())
 
 
 def assert_same(source: psycopg.Connection, warehouse: psycopg.Connection) -> None:

@@ -21,6 +21,7 @@ from eden.cli import cli
 from eden.errors import SyncFailed
 from eden.paths import PROJECT_ROOT
 from flows.tasks import Unexpected, as_flow
+from tests.support.prefect_server import wait_for
 
 PATIENT, SECRET, HOST = "ZzPatientova", "s3cret-word", "pacs.internal.example"
 DATABASE = {"NAME": "pacs", "USER": "reader", "PASS": SECRET, "HOST": HOST}
@@ -33,7 +34,9 @@ class FakeSentry:
     dsn: str = ""
     bodies: list[bytes] = field(default_factory=list)
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self, count: int = 1) -> list[dict[str, Any]]:
+        """What has come in, once so many have."""
+        wait_for(lambda: len(self.bodies) >= count, 60)
         found = []
         for body in self.bodies:
             head, kind, event = body.split(b"\n")[:3]
@@ -136,7 +139,7 @@ def test_errors_of_flows(server: FakeSentry) -> None:
         as_flow("etl")(broken).fn()
     with pytest.raises(SyncFailed):
         as_flow("validation")(refused).fn()
-    assert [event["tags"]["name"] for event in server.events()] == ["etl", "validation"]
+    assert [event["tags"]["name"] for event in server.events(2)] == ["etl", "validation"]
     assert_discreet(server)
 
 

@@ -146,5 +146,5 @@ def _run(user: pwd.struct_passwd | None, program: str, *arguments: str) -> None:
         user=None if user is None else user.pw_uid,
         group=None if user is None else user.pw_gid,
         extra_groups=None if user is None else [],
-        timeout=60,
+        timeout=180,
     )

@@ -52,7 +52,7 @@ def login(administrator: psycopg.Connection, *groups: str, options: str = "") ->
 
 def _wait_until_gone(administrator: psycopg.Connection, name: str) -> None:
     """A session that was closed still drops its temporary objects, which hold on to the role."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     sessions = "SELECT FROM pg_stat_activity WHERE usename = %s"
     while administrator.execute(sessions, (name,)).rowcount and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -17,7 +17,7 @@ from eden.embedded.ports import LOOPBACK, free_port
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 USER, PASSWORD = "reader", "a word:with/signs@"
-SECONDS_TO_START = 30
+SECONDS_TO_START = 60
 ATTEMPTS = 5
 
 
@@ -54,7 +54,7 @@ class Orthanc:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(60)
 
     def _request(
         self, method: str, path: str, body: bytes | None = None

@@ -66,7 +66,7 @@ class WatchedS3(http.server.ThreadingHTTPServer):
     def wait_until_idle(self) -> None:
         """Wait until the server has carried out all that it was asked for."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self._in_flight == 0, 60)
+            assert self._changed.wait_for(lambda: self._in_flight == 0, 120)
 
     def hold_puts(self) -> None:
         """Let every PUT wait from now on, before it is carried out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -91,6 +92,12 @@ class WebServer(ThreadingHTTPServer):
             behaviour = lambda request: request.answer(content)  # noqa: E731
         self.behaviours[path] = behaviour
         return self.url(path)
+
+    def wait_for_requests(self, count: int) -> None:
+        """Wait until so many have come: a client may give up before a busy machine notes them."""
+        deadline = time.monotonic() + 60
+        while len(self.seen) < count and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def handle_error(self, *_: Any) -> None:
         """A client that hangs up is no news here."""

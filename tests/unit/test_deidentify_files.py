@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import random
 import shutil
 import subprocess
 import sys
@@ -50,6 +49,7 @@ from tests.support.deidentified import (
     small_radiograph,
     to_bytes,
 )
+from tests.support.seeds import chosen_seed
 
 ACTIONS = {
     "D": table_e1_1.D_TAGS,
@@ -221,8 +221,7 @@ def test_the_files_of_rules_are_well_formed() -> None:
 
 
 def test_all_answers_of_planted_files_are_met() -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = chosen_seed()
     base = to_bytes(small_radiograph())
     files, outputs = [], {}
     for number, visit in enumerate(visits(seed, people(seed, 9), 18)):

@@ -76,10 +76,10 @@ def test_html_becomes_text(html: str, text: str) -> None:
 
 
 def test_a_megabyte_of_angle_brackets_takes_no_time() -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     for piece in ("<b ", "<", "<p a=", "<b>", "<a '", "<b>x", "<ul><li>", "</b>", "<p>", "&"):
         assert isinstance(to_text(piece * (300_000 // len(piece))), str)
-    assert time.monotonic() - started < 30
+    assert time.thread_time() - started < 30
 
 
 @given(st.text("<>/pbrtd li=\"'&;! -", max_size=60))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from urllib3.util import parse_url
@@ -267,6 +268,7 @@ def test_a_slow_server_is_given_up(
 ) -> None:
     started = time.monotonic()
     assert bring(hasty, server.serve("/slow", behaviour)) == Code.SOURCE_UNREACHABLE
+    server.wait_for_requests(3)
     assert len(server.seen) == 3
     assert time.monotonic() - started < 30
 
@@ -276,6 +278,7 @@ def test_patience_is_limited(
 ) -> None:
     monkeypatch.setattr(sources, "PATIENCE_SECONDS", 0.1)
     assert bring(hasty, server.serve("/silent", silent)) == Code.SOURCE_UNREACHABLE
+    server.wait_for_requests(1)
     assert len(server.seen) == 1
 
 
@@ -286,12 +289,22 @@ def test_a_slow_file_that_keeps_its_pace_arrives(server: WebServer) -> None:
             request.wfile.write(b"x" * 1000)
             time.sleep(0.1)
 
-    limits = Limits(silence=5, grace=0.2, bytes_per_second=1000)
+    # Longer than the grace, and far sooner than the pace asks for.
+    limits = Limits(silence=30, grace=0.2, bytes_per_second=100)
     with reading_from(server.host, limits=limits) as web:
         assert bring(web, server.serve("/slow", slow)) == b"x" * 6000
 
 
-def test_nobody_there() -> None:
+def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve = socket.getaddrinfo
+
+    def knows_nobody(host: Any, *arguments: Any, **options: Any) -> Any:
+        # What a resolver says of such a name, and how soon, is another's business.
+        if host == "no-such-host.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", knows_nobody)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{unused.getsockname()[1]}"
@@ -536,7 +549,7 @@ def test_no_connection_and_no_thread_is_left(server: WebServer) -> None:
         bring(web, server.serve("/a", CONTENT))
         bring(web, server.url("/a"), limit=10)
     server.ending.set()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (
         threading.active_count() > threads or len(list(Path("/dev/fd").iterdir())) > descriptors
     ):
