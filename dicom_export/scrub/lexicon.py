@@ -42,6 +42,7 @@ vs was we were what when where which while who will with within without would y 
 """
 
 _ADMINISTRATION = """
+ciente crn enfermagem enfermeria fonasa gmc hcpc hrn ig ine nursing ph prc sns ubs
 abril acceso accession accompanied account acct acesso acompana acompanado acompanante
 acompanhante addendum address adenda adult adulta adulto afiliado age aged agosto agradeco
 agradezco alta ambulatoria ambulatorio anestesiologia anesthesiology anexo annex ano anonima

@@ -143,6 +143,8 @@ def _words(name: str) -> tuple[set[str], set[str]]:
             names = {word for word in written if len(word) > 1}
             words |= names
             initials |= {word[0] for word in written}
+            # 'Salinas D.' may be Salinas de la Hoz.
+            initials |= {word[0] for word in _WORD.findall(piece) if word in PARTICLES}
             # O'Dwyer is also written O Dwyer, García-López also GarciaLopez.
             words |= {tail for word in _WORD.findall(piece) for tail in _behind_apostrophe(word)}
             if len(written) > 1:
