@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from random import Random
 
 from benchmarks.report_corpus.cast import Language, Name, without_accents
 from benchmarks.report_corpus.marks import Gold, mark
 from benchmarks.report_corpus.second.people import Case, Labelled, labelled, shaped
+
+Forms = Mapping[Language, tuple[str, ...]]
 
 _FIELD = re.compile(r"\{(\w+)\}")
 _CHOICE = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
@@ -91,7 +93,7 @@ _ONES = {
 
 # d, D: day; m, M: month in digits; Y, y: year; N: month; n: three letters; U, T: the same in
 # capitals, with one capital; W: the day in words. Everything else stands for itself.
-_FULL_DATES: dict[Language, tuple[str, ...]] = {
+_FULL_DATES: Forms = {
     "es": (
         "D/M/Y", "D/M/Y", "D-M-Y", "D/M/y", "D-M-y", "D.M.Y", "d/m/Y", "Y-M-D", "D-n-Y", "D-U-y",
         "d de N de Y", "d de N del Y", "D de N de Y", "N d de Y", "D n Y", "D/T/Y", "d/n/y",
@@ -106,7 +108,7 @@ _FULL_DATES: dict[Language, tuple[str, ...]] = {
         "D-T-y", "M-D-Y", "T. d, Y", "d N Y", "M.D.y", "T/D/Y",
     ),
 }  # fmt: skip
-_PRIOR_DATES: dict[Language, tuple[str, ...]] = {
+_PRIOR_DATES: Forms = {
     "es": (
         "D-M-y", "D/M/Y", "d/m/y", "D.M.y", "N de Y", "N/Y", "T/y", "M/Y", "n-Y", "d de N de Y",
         "D de N", "D/M", "N del Y", "d de N del Y", "n Y", "m/y", "T-y", "D-T-Y", "d-m-Y", "U/Y",
@@ -156,10 +158,12 @@ def _parted(kind: Gold, number: str) -> str:
 class Writer:
     """Writes sentences about one case."""
 
-    def __init__(self, rng: Random, case: Case) -> None:
+    def __init__(self, rng: Random, case: Case, full: Forms | None, prior: Forms | None) -> None:
         cast = case.cast
         self._rng = rng
         self._case = case
+        self._full = full or _FULL_DATES
+        prior_forms = prior or _PRIOR_DATES
         self._language = cast.language
         both = Gold.EITHER
         self._fields: dict[str, Callable[[], str]] = {
@@ -203,7 +207,7 @@ class Writer:
             "study": lambda: self._day(cast.study_date),
             "birth": lambda: self._day(cast.birth_date),
             "signed": lambda: self._stamp(cast.study_date + timedelta(days=rng.choice((0, 0, 1)))),
-            "prior": lambda: self._written(_PRIOR_DATES, self._earlier()),
+            "prior": lambda: self._written(prior_forms, self._earlier()),
             "prior_words": lambda: self._in_words(self._earlier()),
             "later": lambda: self._day(cast.study_date + timedelta(days=rng.randrange(7, 200))),
             "compact": lambda: mark(Gold.DATE, f"{cast.study_date:%Y%m%d}"),
@@ -319,9 +323,9 @@ class Writer:
         return self._case.cast.study_date - timedelta(days=self._rng.randrange(3, 1800))
 
     def _day(self, day: date) -> str:
-        return self._written(_FULL_DATES, day)
+        return self._written(self._full, day)
 
-    def _written(self, forms: dict[Language, tuple[str, ...]], day: date) -> str:
+    def _written(self, forms: Forms, day: date) -> str:
         form = self._rng.choice(forms[self._language])
         if form == "Nth":
             written = f"{_MONTHS['en'][day.month - 1]} {day.day}{_ordinal(day.day)}"
@@ -332,6 +336,7 @@ class Writer:
             form = form.replace("M/D", "D/M").replace("m/d", "d/m") if british else form
         parts = {
             "d": str(day.day), "D": f"{day.day:02}", "m": str(day.month), "M": f"{day.month:02}",
+            "t": _ordinal(day.day)[0], "h": _ordinal(day.day)[1],
             "Y": str(day.year), "y": f"{day.year % 100:02}", "N": month, "n": month[:3].lower(),
             "U": month[:3].upper(), "T": month[:3].capitalize(),
         }  # fmt: skip
