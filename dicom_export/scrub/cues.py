@@ -93,13 +93,24 @@ class CueFinder:
     def _residents(self) -> Iterator[Run]:
         for found in rules.RESIDENT.finditer(self._page.text):
             begin = self._reader.past_titles(self._at(found.end()))
+            if begin is None or not (
+                ":" in found["mark"]
+                or self._reader.is_initial(begin)
+                or self._reader.is_somebody(begin)
+            ):
+                continue
             run = self._reader.read(begin, Kind.DOCTOR, is_label=True)
             if run:
                 yield run
 
     def _spoken_of(self) -> Iterator[Run]:
-        """Find what somebody is called, and parents: written like a name, or no ordinary word."""
-        for pattern, kind in ((rules.NICKNAME, Kind.PATIENT), (rules.PARENT, Kind.PERSON)):
+        """Find what somebody is called, and parents: written like names."""
+        announced = (
+            (rules.NICKNAME, Kind.PATIENT),
+            (rules.PARENT, Kind.PERSON),
+            (rules.OPERATED, Kind.DOCTOR),
+        )
+        for pattern, kind in announced:
             for found in pattern.finditer(self._page.text):
                 begin = self._reader.past_titles(self._at(found.end()))
                 if begin is None:
@@ -229,7 +240,9 @@ class CueFinder:
                 first -= 1
             while first < index and self._words[first].text in rules.PARTICLES:
                 first += 1
-            if index - first >= 2:
+            # 'TÓRAX F Y P', and 'Clínica:' in the next line.
+            is_spelt = any(len(word.text) > 1 for word in self._words[first:index])
+            if index - first >= 2 and is_spelt:
                 yield Run(first, index - 1, Kind.DOCTOR)
 
     def _is_role(self, index: int) -> bool:

@@ -231,7 +231,8 @@ class NumberFinder:
         else:
             is_long = _count_digits(match["value"]) >= rules.DIGITS_BEHIND_A_LABEL
             is_long = is_long and not _YEAR.fullmatch(match["value"])
-        return is_long and self._is_free(match)
+        is_certain = _count_digits(match["value"]) >= rules.DIGITS_OF_NO_MEASURE
+        return is_long and (is_certain or self._is_free(match))
 
     def _is_licence(self, match: re.Match[str]) -> bool:
         wanted = rules.DIGITS_OF_A_SHORT_LICENCE if match["long"] else rules.DIGITS_OF_A_LICENCE

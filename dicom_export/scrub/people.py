@@ -134,6 +134,9 @@ def _words(name: str) -> tuple[set[str], set[str]]:
     words: set[str] = set()
     initials: set[str] = set()
     for part in re.split(r"[=^]", fold_text(name)):
+        if part.split()[-1:] and part.split()[-1] in PARTICLES:
+            # 'LE^KYLIE', 'Kylie Le': no name follows the particle, so it is one.
+            words.add(part.split()[-1])
         for piece in part.split():
             written = [
                 word.replace("'", "")

@@ -25,6 +25,10 @@ BEHIND_LABEL = re.compile(r"[.)]?(?:[ \t]{0,4}|[ .]{2,40}):[ \t]{0,8}(?:\n[ \t]{
 BEHIND_WORD = re.compile(r"[,:]? {1,2}\(?|\n|[:,]? ?\n{1,2} ?|: ?")
 MOST_WORDS = 8
 
+_LABEL_OF_LETTERS = re.compile(
+    r"[a-z]\.[a-z](?:\.[a-z])?\.?(?: ?[:#]| n(?:[o\u00b0]|\.)| ?[a-z]?-?\d)"
+)
+"""'C.I.: 12', 'D.N.I. N\u00b0 3', 'F.N.: 4' are no initials."""
 _BEHIND_SHORT_ROLE = re.compile(" ")
 _BEHIND_ENDING = re.compile(r"\)[.:]{0,2} {0,2}")
 """Behind the 'a' of 'Dr(a).'."""
@@ -138,7 +142,7 @@ class Reader:
                 if owners and known and not owners & known and set(gap) & set(",\n"):
                     break
             word = self._words[at]
-            is_particle = word.text in rules.PARTICLES and (
+            is_particle = (word.text in rules.PARTICLES and not known) and (
                 at == first or self._page.gap(at) != "-"
             )
             if is_particle and at - first - count <= rules.MOST_PARTICLES:
@@ -213,6 +217,8 @@ class Reader:
         word = self._words[index]
         if len(word.text) > 1 or (word.tells and word.shape is Shape.LOWER):
             return False
+        if _LABEL_OF_LETTERS.match(self._page.text, word.start):
+            return False
         is_behind_initial = self._page.gap(index) == "." and len(self._words[index - 1].text) == 1
         if self._page.gap_after(index).startswith(".") or is_behind_initial:
             return True
@@ -263,7 +269,7 @@ class Reader:
         letters = sum(len(word.text) == 1 for word in words)
         return letters >= _SHORTEST_INITIALS or any(
             len(word.text) > 1
-            and word.text not in rules.PARTICLES
+            and (word.text not in rules.PARTICLES or bool(self._people.owners(word.text)))
             and word.text not in rules.LETTER_TITLES
             for word in words
         )

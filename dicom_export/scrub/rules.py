@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dicom_export.scrub.folding import BARRIER
 from dicom_export.scrub.model import Kind
 
-RULES_VERSION = "7"
+RULES_VERSION = "8"
 """Changes with every change of a rule or of the lexicon: the export sends reports anew then."""
 
 
@@ -58,7 +58,7 @@ NAME_ABBREVIATIONS = _words("ma fco fca jn gpe")
 SHORT_ROLES = _words("tm tr rt rx eu tec")
 """Between a title, a label or 'por' and a name, they are no part of it: 'Téc. Rx J. Serra'."""
 
-RESIDENT = re.compile(r"(?<!\w)(?:m?r[1-5]|pgy[ -]?[1-7]|st[1-8]) ?: {0,4}(?=[^\W\d_])")
+RESIDENT = re.compile(r"(?<!\w)(?:m?r[1-5]|pgy[ -]?[1-7]|st[1-8])(?P<mark> ?: {0,4}| )(?=[^\W\d_])")
 """'R2: Dolores Gil', 'PGY-3: A. Long': labels that hold a digit."""
 
 NICKNAME = re.compile(
@@ -70,6 +70,12 @@ NICKNAME = re.compile(
 )
 """Before what a patient is called by those who know them: only people are spoken of like this."""
 
+OPERATED = re.compile(
+    r"(?<!\w)(?:hizo|tomo|fez) (?:las?|los?|el|as?|os?) "
+    r"(?:placas?|estudios?|examen|rx|tomas?|chapas?|exames?) (?=[^\W\d_])"
+)
+"""'Hizo la placa J. Lemos'."""
+
 PARENT = re.compile(
     r"(?<!\w)(?:(?:baby|newborn|infant|son|daughter) of|rn (?:hij[oa] )?de|filh[oa] de|"
     r"recien nacid[oa] de|recem-nascid[oa] de) (?=[^\W\d_])"
@@ -78,7 +84,8 @@ PARENT = re.compile(
 
 RETURNS = re.compile(
     r" (?:will (?:return|come|attend|be seen|be back|follow up)|volvera|regresara|retornara|"
-    r"acudira|devera (?:retornar|voltar)|debera (?:volver|regresar|acudir))(?!\w)"
+    r"acudira|to (?:return|come back)|deve(?:ra)? (?:retornar|voltar)|volta em|"
+    r"debe(?:ra)? (?:volver|regresar|acudir))(?!\w)"
 )
 """Behind a name of the patient: 'Hope will return on Monday'."""
 
@@ -135,6 +142,7 @@ examinada|nombre social|re|ref|asunto|assunto|cliente|client|titular|identificac
 datos del paciente
 """
 _DOCTOR = """
+postgrado|posgrado|docente|mit|tecnico actuante|tecnica actuante|medico actuante|
 clinician|requesting clinician|referring clinician|spr|registrar|specialist registrar|sho|
 requisitado|requisitada|emitido|leido|lido|
 supervisor|supervisora|preceptor|firma electronica|firma digital|assinatura eletronica|
@@ -239,7 +247,7 @@ BARE_LABELS: Mapping[str, Kind] = {
             tecnologo tecnologa tecnico technologist radiographer supervisor preceptor
             cardiologo cardiologa cardiologista cardiologist neumologo neumologa pneumologista
             pulmonologist oncologo oncologa oncologista oncologist cirujano cirujana surgeon
-            disparo
+            disparo registrar postgrado posgrado
             tratante solicitante derivante radiologo radiologa radiologista responsable
             responsavel radiologist colega colleague doctor
             """
@@ -316,8 +324,8 @@ CLOSINGS = _words("atte atentamente atenciosamente cordialmente sincerely regard
 
 ROLES = _words(
     """
-    md mbbs frcr phd do dnp mbchb mrcp frcp fracr dabr facr bsc mph rn np crnp arrt tm
-    imagenologo imagenologa imaginologista imagiologista emergencista emergentologo urgenciologo
+    md mbbs frcr franzcr ffrrcsi phd do dnp mbchb mrcp frcp fracr dabr facr bsc mph rn np crnp arrt
+    tm imagenologo imagenologa imaginologista imagiologista emergencista emergentologo urgenciologo
     intensivista clinico clinica ginecologo ginecologa geriatra reumatologo reumatologa
     nefrologo nefrologa infectologo infectologa hematologo hematologa neurologo neurologa
     ortopedista urologo urologa gastroenterologo gastroenterologa endocrinologo endocrinologa
@@ -456,7 +464,7 @@ KEPT = _compiled(
     rf"\b{_any('ta pas? bp tension presion pressao pressure')}(?: "
     rf"arterial)?\W{{0,3}}\d{{2,3}}/\d{{1,3}}"
     r"\b(?!/)",
-    rf"\b{_PICTURE}\W{{1,3}}\d{{1,4}}(?: ?[/-] ?-?\d{{1,4}})?\b(?![./-]\d)",
+    rf"\b(?!page \d{{4}}){_PICTURE}\W{{1,3}}\d{{1,4}}(?: ?[/-] ?-?\d{{1,4}})?\b(?![./-]\d)",
     # Parts of a field: '1/3 medio', '2/3 inferiores'.
     rf"{_ALONE}[1-9]/[2-9]\b(?![/.-]?\d)(?= {_PART}\b)",
 )
@@ -506,6 +514,7 @@ _FULL_YEAR = r"(?:(?:19|20)\d\d|2[.,]0\d\d)"
 _ANY_YEAR = rf"(?:{_FULL_YEAR}|'?\d\d(?! ?(?:anos?|years?|yrs?|y/o|a\.|mm|cm|%)))"
 _OF = r"(?:(?:de|del|do|da|of|d') ?(?:(?:mes de|ano|the) )?)?"
 _SUFFIX = r"(?:°|[oa]|ro|er|st|nd|rd|th)?"
+_DAY_OF_NUMBER = r"(?:0?[1-9]|[12]\d|3[01])"
 _NUMBER_WORD = _any(
     """
     primero primeiro uno um dos dois tres cuatro quatro cinco seis siete sete ocho oito nueve
@@ -523,7 +532,6 @@ _BEHIND = r"(?!\w)(?![/.,-]\d)"
 _CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d(?:[.,]\d{1,6})?)?(?: ?(?:am|pm)\b)?"
 _TIME = rf"(?:(?:,? {{1,2}}|t|,| - ){_CLOCK})?"
 """A time right behind a date makes a time stamp with it, and goes with it; others stay."""
-_DAY_OF_NUMBER = r"(?:0?[1-9]|[12]\d|3[01])"
 _FULL_DAY = r"(?:0[1-9]|[12]\d|3[01])"
 _NO_MEASURE = r"(?![\w%])(?! ?[x%])(?![/.,-]\d)"
 
@@ -569,6 +577,9 @@ WHOLE_DATES = _compiled(
     # 'el jueves 22', 'since Tue the 3rd'.
     rf"\b(?:el|del|desde|em|dia|on|since|from|until) (?P<value>{_WEEKDAYS},? (?:the |dia )?"
     r"\d{1,2}(?:st|nd|rd|th)?)(?!\w)(?![/.,-]?\d)",
+    # '26 Sep', '1 Jul': short months that are no other word.
+    rf"{_BEFORE}{_DAY_OF_NUMBER} (?:jan|feb|apr|jun|jul|aug|sept?|oct|nov|dec|ene|fev|abr|dic|dez)"
+    r"(?!\w)(?!\.\w)",
     # '2 set', '3 out' are a day only behind a word that asks for one.
     rf"\b(?:on|since|from|until|dated) (?P<value>{_WEEKDAY}{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?|"
     rf"\d{{1,2}} {_MONTH})(?!\w)",
@@ -609,9 +620,13 @@ _NOT_COUNTED = rf"(?! ?{_UNIT}\b)(?! (?:de los |de las |of the |dos |das )?{_THI
 _COMPARED = (
     rf"(?:{_any('comparado comparada comparacion comparacao comparativo comparison compared')}|"
     rf"{_any('comparativa respecto relacao relacion since from prior previo previos previa')}|"
-    rf"{_any('previas anterior anteriores desde hasta ate seen fum fur quimioterapia operado')}|"
+    rf"{_any('previas anterior anteriores desde hasta ate seen fum fur operado last')}|"
+    rf"{_any('quimioterapia ver better than igual ultimo ultima control')}|"
+    rf"{_any('coteja fell films? cf[.]? versus vs[.]? see')}|"
+    rf"{_any('ecocardiograma placa quanto melhora mejoria alongside lobectomy comparar')}|"
     rf"{_any('operada chemo cabg pcr covid[+] placement presente evidentes medida tc tac ct')})"
-    rf"(?:[ :(,]{{1,3}}(?:{_STUDY}|con|com|to|with|de|del|da|do|a|al|ao|el|en|em|on|nodule|of)"
+    rf"(?:[ :(,]{{1,3}}(?:{_STUDY}|con|com|to|with|de|del|da|do|a|al|ao|el|en|em|on|nodule|of|"
+    rf"que|than|films?|ct|cxr)"
     r"(?!\w)){0,6}[ :(,]{1,3}"
 )
 """What speaks of an earlier study or of what was done then: here two numbers are a day or a month,
@@ -626,8 +641,11 @@ SHORT_DATES = _compiled(
     r"\b(?:del|el|al|dia|em|on|desde|since|from|hasta|ate|fecha:?|data:?|date:?|dated)[ \t\n]"
     rf"(?P<value>{_DAY_OF_NUMBER}/{_DAY_OF_NUMBER}|{_FULL_DAY}[.-](?:0[1-9]|1[0-2])){_NO_MEASURE}",
     rf"\b(?:en|em) (?P<value>(?:0?[1-9]|1[0-2])/\d\d){_NO_MEASURE}{_NOT_COUNTED}",
+    rf"\ben (?P<value>[1-3]\d/\d{{1,2}}){_NO_MEASURE}{_NOT_COUNTED}",
+    # '(23/09)', '(see 04/18)', but not '(10/10)' and '(14/15)'.
+    rf"\((?:ver |see |del? )?(?P<value>(?!1[0-5]/1[05]){_FULL_DAY}/\d\d|[12]\d/[1-9])(?=\))",
     # An earlier study: 'comparado con 04/19', 'TC de 3/20', 'no change since 08-22'.
-    rf"(?<!\w){_COMPARED}(?P<value>(?:{_DAY_OF_NUMBER}/\d\d|{_FULL_DAY}-\d\d)){_NO_MEASURE}"
+    rf"(?<!\w){_COMPARED}(?P<value>(?:{_DAY_OF_NUMBER}/\d\d|{_FULL_DAY}-\d\d|[1-3]\d/[1-9])){_NO_MEASURE}"
     rf"{_NOT_COUNTED}",
     rf"(?<!\w){_COMPARED}[^\n.;:()]{{3,40}}? (?:y|e|and|,) ?(?:(?:tc|ct|rx|tac|rm|mr|mri) )?"
     rf"(?P<value>{_DAY_OF_NUMBER}/\d\d){_NO_MEASURE}{_NOT_COUNTED}",
@@ -658,7 +676,7 @@ _PHONE = _any(
     """
 )
 _EXTENSION_WORD = _any(
-    "x ext[.]? extn[.]? extension int[.]? interno ramal anexo anx[.]? extensao loc[.]? local"
+    "x ext[.]? extn[.]? extension int[.]? interno ramal ramais anexo anx[.]? extensao loc[.]? local"
 )
 _SOME_EXTENSION = (
     rf"(?:[ ,/(-]{{0,3}}{_EXTENSION_WORD}:? ?\d{{1,6}}|[ ,]{{1,2}}r\. ?\d{{1,4}}|"
@@ -672,7 +690,7 @@ _OF_WHOM = r"(?:de la|de|del|da|do|of the|of) [a-z]{3,12}"
 EXTENSIONS = _compiled(
     # 'tel. anexo 452', 'Ph: loc. 0729', 'tel. R: 1984': however short.
     rf"(?<!\w){_PHONE}\b[.: \t]{{0,4}}(?:{_EXTENSION_WORD}|r|bleep|busca|pager)[.: ]{{1,3}}"
-    r"(?P<value>\d[\d-]{1,6}\d)(?!\w)",
+    r"(?P<value>\d[\d/-]{1,8}\d)(?!\w)",
     r"(?<!\w)(?:ext|extn|extension|anexo|ramal)[.:]{0,2} ?(?P<value>\d-\d{4})(?!\w)(?!-)",
 )
 
@@ -709,7 +727,7 @@ PHONES = _compiled(
     rf"{_GROUP_ALONE}(?<![\d)] )x\d{{4,6}}(?!\w)",
     # With an extension it is a phone, and so is an extension alone: 'ramal 4521', 'ext. 4512'.
     rf"{_GROUP_ALONE}\d{{6,12}}{_SOME_EXTENSION}(?!\w)",
-    rf"\b{_any('ext extn extension interno int ramal anexo anx extensao loc')}"
+    rf"\b{_any('ext extn extension interno int ramal ramais anexo anx extensao loc page')}"
     r"[.:]{0,2} ?\d{4,6}(?!\w)",
 )
 
@@ -869,12 +887,14 @@ LABELLED_ID = re.compile(
     rf"\b{_ID}\b{_NUMBER_SIGN}(?P<value>(?:[a-z]{{1,4}}[.-]?|[a-mp-z] |{_DOCUMENT_TYPE} |"
     rf"(?<=: )(?!{_ID}\b)[a-z]{{3,8}} (?=\d{{6}}))?\d"
     r"[a-z0-9]{0,30}+(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+"
-    r"(?: [a-z]{2}\d| ssp(?:[/-][a-z]{2})?| [a-z](?=[,;)\n]|$))?)(?!\w)"
+    r"(?: [a-z]{2}\d| ssp(?:[/-][a-z]{2})?| [/-] [\dk](?!\w)| [a-z](?=[,;)\n]|$))?)(?!\w)"
 )
 """Behind a word for it: anything with digits, with strokes, points or blanks within."""
 
 DIGITS_BEHIND_A_LABEL = 4
 """'Estudio 2', 'acceso 5 Fr' and 'ingreso 2018' stay."""
+DIGITS_OF_NO_MEASURE = 7
+"""Behind a label so many are no measurement: 'CI 2.282.649 - 45 años'."""
 DIGITS_BEHIND_A_COLON = 2
 """'HC: 45', 'Registro N° 45'."""
 
@@ -886,6 +906,7 @@ IDS = _compiled(
     rf"{_ALONE}(?:[a-z]{{1,2}}-)?\d{{1,3}}(?:\.\d{{3}}){{2,3}}(?:/\d{{4}})?(?:-[\dk]{{1,2}})?"
     r"(?![\w/-])(?![.,]\d)",
     rf"{_ALONE}\d{{1,3}}(?: \d{{3}}){{2}}-[\dk](?![\w/-])",
+    rf"{_ALONE}\d{{1,3}}(?:\.\d{{3}}){{2}} - [\dk](?![\w/-])",
     rf"{_ALONE}\d{{3}}[ -]\d{{2}}[ -]\d{{4}}(?![\w/-])",
     # Of a report: 'Informe N° 1234.567', 'Report no. OS 541978'.
     rf"\b(?:n[o°]\.?|nro\.?|num\.?|numero|number) (?:del?|do|of) "

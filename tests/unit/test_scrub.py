@@ -135,6 +135,12 @@ def test_letters_that_an_old_interface_garbled() -> None:
     assert scrubber.scrub("NÃO HÁ LESÃO").text == "NÃO HÁ LESÃO"
 
 
+def test_a_particle_that_is_somebodys_whole_surname() -> None:
+    scrubber = scrub_for("LE^KYLIE", doctors=("Van Minh Le",))
+    assert scrubber.scrub("Mrs. Le, cough").text == "Mrs. [PATIENT], cough"
+    assert scrubber.scrub("Se le indica control").text == "Se le indica control"
+
+
 def test_the_patient_as_one_who_returns() -> None:
     scrubber = scrub_for("WARD^HOPE")
     assert scrubber.scrub("Hope will return on Monday").text == "[PATIENT] will return on Monday"
@@ -292,6 +298,10 @@ def test_titles_tell_doctors_from_patients_of_the_same_name() -> None:
         ("RN hijo de Inés Ramírez, SDR", "RN hijo de [PERSON], SDR"),
         ("Técnica: Cortes axiales de 1 mm", None),
         ("PATIENT NAME: De Guzman Sr., Mohammed", "PATIENT NAME: [PATIENT]"),
+        ("R3 E. Moreira / Dra. Tanaka", "R3 [DOCTOR] / Dra. [DOCTOR]"),
+        ("Hizo la placa A. Lemos", "Hizo la placa [DOCTOR]"),
+        ("TÓRAX F Y P\n\nClínica: tos", None),
+        ("Usuario: Nancy Cabrera C.I.: 12345678", "Usuario: [PATIENT] C.I.: [ID]"),
     ],
 )
 def test_names_of_people_that_nobody_knows(text: str, left: str | None) -> None:
@@ -357,6 +367,10 @@ def test_dates_in_every_form(written: str) -> None:
         ("No change since 08-22.", "No change since [DATE]."),
         ("Presente en 3/10 cortes, antes en 12/15 imágenes", None),
         ("Compared to 12-13 mm previously", None),
+        ("Cambios posquirúrgicos (23/09)", "Cambios posquirúrgicos ([DATE])"),
+        ("EVA (10/10), Glasgow (14/15), nota 3/4", None),
+        ("Last CXR 29 Jan. See 26 Sep.", "Last CXR [DATE]. See [DATE]."),
+        ("Se coteja con Rx 24/1", "Se coteja con Rx [DATE]"),
     ],
 )
 def test_dates_between_other_numbers(text: str, left: str | None) -> None:
@@ -490,6 +504,8 @@ def test_a_known_number_of_few_digits_is_no_measurement() -> None:
         ("NI No WK 36 89 77 Z", "NI No [ID]"),
         ("CRM: 42110 MG", "CRM: [LICENCE] MG"),
         ("Mz. D Lt. 66", "[ADDRESS]"),
+        ("Cédula 2.282.649 - 3, fone ramais 7366/7479", "Cédula [ID], fone ramais [PHONE]"),
+        ("CI 2.282.649 - 45 años", "CI [ID] - 45 años"),
     ],
 )  # fmt: skip
 def test_numbers_contacts_and_places(text: str, left: str | None) -> None:
