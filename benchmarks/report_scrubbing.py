@@ -29,10 +29,12 @@ REPORTS: dict[Hand, int] = {
     "regression 2": 600,
     "regression 3": 600,
     "regression 4": 2_400,
+    "regression 5": 1_600,
+    "regression 6": 800,
 }
 QUICK = 10
 """The part of the reports that a quick run takes."""
-WHOLE: tuple[Hand, ...] = ("known", "regression 4")
+WHOLE: tuple[Hand, ...] = ("known", "regression 4", "regression 5")
 """Shown with every type; the others with those that have a target."""
 TIMED = 400
 LONG_REPORT = 1_000_000
@@ -46,7 +48,7 @@ NOTES = (
     "people.",
     "The rules were written with the known reports. Each regression set was held out, run once, "
     "and then mended for; what was seen at first sight stands in docs/report-scrubbing.md and says "
-    "more of other reports than these figures do. All hands have one author.",
+    "more of other reports than these figures do. The last two are by a second author.",
     "Everything is generated: these figures say nothing certain of a hospital's own reports.",
 )
 

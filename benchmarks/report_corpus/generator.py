@@ -20,6 +20,7 @@ from benchmarks.report_corpus.phrases.english import ENGLISH
 from benchmarks.report_corpus.phrases.model import Phrases
 from benchmarks.report_corpus.phrases.portuguese import PORTUGUESE
 from benchmarks.report_corpus.phrases.spanish import SPANISH
+from benchmarks.report_corpus.second.draft import draft, draft_later
 from benchmarks.report_corpus.writer import Hand, Writer, numbers
 
 
@@ -56,6 +57,9 @@ def generate(seed: int, count: int, hand: Hand = "known") -> Iterator[CorpusRepo
 def write(seed: int, number: int, hand: Hand = "known") -> CorpusReport:
     """Write one report."""
     rng = Random(f"{seed}/{hand}/{number}")  # noqa: S311  # no secret
+    if hand in {"regression 5", "regression 6"}:
+        cast, text = (draft if hand == "regression 5" else draft_later)(rng, number)
+        return CorpusReport(number, *unmark(text), cast, ())
     language = _LANGUAGES[number % len(_LANGUAGES)]
     cast = make_cast(rng, language, numbers(rng, language, hand))
     text = _compose(rng, _PHRASES[hand][language], Writer(rng, cast, hand), cast)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 
@@ -41,6 +42,8 @@ class CueFinder:
         yield from self._titled()
         yield from self._labelled()
         yield from self._behind_deeds()
+        yield from self._residents()
+        yield from self._spoken_of()
         yield from self._before_roles()
         yield from self._usual()
         yield from self._signatures()
@@ -77,9 +80,51 @@ class CueFinder:
             begin = self._reader.past_titles(begin)
             if begin is None or (is_weak and not self._reader.is_somebody(begin)):
                 continue
+            if (
+                self._words[index].text in rules.LABELS_OF_TEXT
+                and is_ordinary(self._words[begin].text)
+                and not self._reader.begins_surname(begin)
+            ):
+                continue
             run = self._reader.read(begin, kind, is_label=True)
             if run:
                 yield run
+
+    def _residents(self) -> Iterator[Run]:
+        for found in rules.RESIDENT.finditer(self._page.text):
+            begin = self._reader.past_titles(self._at(found.end()))
+            if begin is None or not (
+                ":" in found["mark"]
+                or self._reader.is_initial(begin)
+                or self._reader.is_somebody(begin)
+            ):
+                continue
+            run = self._reader.read(begin, Kind.DOCTOR, is_label=True)
+            if run:
+                yield run
+
+    def _spoken_of(self) -> Iterator[Run]:
+        """Find what somebody is called, and parents: written like names."""
+        announced = (
+            (rules.NICKNAME, Kind.PATIENT),
+            (rules.PARENT, Kind.PERSON),
+            (rules.OPERATED, Kind.DOCTOR),
+        )
+        for pattern, kind in announced:
+            for found in pattern.finditer(self._page.text):
+                begin = self._reader.past_titles(self._at(found.end()))
+                if begin is None:
+                    continue
+                word = self._words[begin]
+                if word.is_capitalized or not (word.tells or is_ordinary(word.text)):
+                    run = self._reader.read(begin, kind)
+                    if run:
+                        yield run
+
+    def _at(self, start: int) -> int | None:
+        """Give the word that begins at a place of the text."""
+        index = bisect_left(self._page.starts, start)
+        return index if index < len(self._words) and self._words[index].start == start else None
 
     def _label_ending(self, index: int) -> tuple[Kind, bool] | None:
         for length in range(rules.LONGEST_LABEL, 0, -1):
@@ -107,6 +152,8 @@ class CueFinder:
             elif word.text in rules.BARE_LABELS:
                 begin, kind = self._past_adjective(index), rules.BARE_LABELS[word.text]
                 is_weak = begin is not None and not set(self._page.gap(begin)) & set(",:(")
+                if kind is Kind.PERSON:
+                    begin = self._past_of(begin)
                 if begin is not None and ":" in self._page.gap(begin) and not word.opens:
                     # A label: `_labelled` knows what may stand behind it.
                     continue
@@ -134,6 +181,14 @@ class CueFinder:
                 break
             behind = self._reader.behind(behind, BEHIND_WORD)
         return behind
+
+    def _past_of(self, index: int | None) -> int | None:
+        """Skip the 'de' of 'hijo de Ana Gil', but not that of 'esposa De la Cruz'."""
+        if index is None or self._words[index].text not in {"de", "of"}:
+            return index
+        follows = self._reader.next_text(index)
+        is_name = self._words[index].is_capitalized or follows in rules.PARTICLES
+        return index if is_name else self._reader.behind(index, BEHIND_WORD)
 
     def _past_as(self, index: int) -> int | None:
         behind = self._reader.behind(index, BEHIND_WORD)
@@ -185,7 +240,9 @@ class CueFinder:
                 first -= 1
             while first < index and self._words[first].text in rules.PARTICLES:
                 first += 1
-            if index - first >= 2:
+            # 'TÓRAX F Y P', and 'Clínica:' in the next line.
+            is_spelt = any(len(word.text) > 1 for word in self._words[first:index])
+            if index - first >= 2 and is_spelt:
                 yield Run(first, index - 1, Kind.DOCTOR)
 
     def _is_role(self, index: int) -> bool:

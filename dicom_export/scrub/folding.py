@@ -32,6 +32,21 @@ _LOOKALIKES = dict(
 )
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
 _QUOTES = frozenset("\u2018\u2019\u201b\u2032\u00b4\u0060\u02bc\uff07")
+
+
+def _garbled() -> dict[str, str]:
+    """Give letters as they look when UTF-8 was read as Latin-1 or Windows-1252."""
+    pairs = {"\u00c3\ufffd": "\u00c1"}
+    # Of these Windows-1252 has no second character: they cannot be told apart.
+    for letter in map(chr, (0xAA, 0xB0, 0xBA, *range(0xC0, 0x100))):
+        pairs[letter.encode().decode("latin-1")] = letter
+        pair = letter.encode().decode("cp1252", errors="ignore")
+        if len(pair) > 1:
+            pairs[pair] = letter
+    return pairs
+
+
+_GARBLED = _garbled()
 _LINES = frozenset("\n\u2028\u2029\x0b\x0c\x85")
 
 
@@ -47,6 +62,8 @@ class Folded:
     def back(self, start: int, end: int) -> tuple[int, int]:
         """Lead a stretch of ``text`` back, with the marks that belong to its last letter."""
         first, last = self.origin[start], self.origin[end - 1] + 1
+        if self.original[last - 1 : last + 1] in _GARBLED:
+            last += 1
         while last < len(self.original) and not _fold(self.original[last]):
             last += 1
         return first, last
@@ -65,7 +82,7 @@ def fold(original: str) -> Folded:
             letters.append(match[0].lower().translate(_ASCII))
             origin.extend(range(start, end))
         else:
-            folded = _fold(match[0])
+            folded = _fold(_GARBLED.get(match[0], match[0]))
             letters.append(folded)
             origin.extend([start] * len(folded))
     return _with_narrow_gaps(Folded(original, "".join(letters), origin))
@@ -96,7 +113,9 @@ def fold_text(original: str) -> str:
 _DOUBLED = 2
 _BLANKS = re.compile(r" {2,}")
 _STRETCH = re.compile(
-    rf"(?P<holder>{PLACEHOLDER.pattern})|(?P<plain>[\x00-Z\\-\x7f]+)|.", re.DOTALL
+    rf"(?P<holder>{PLACEHOLDER.pattern})|(?P<plain>[\x00-Z\\-\x7f]+)|"
+    rf"(?P<garbled>{'|'.join(map(re.escape, _GARBLED))})|.",
+    re.DOTALL,
 )
 _ASCII = str.maketrans({"\r": " ", "\x0b": "\n", "\x0c": "\n", "`": "'", BARRIER: " "})
 

@@ -16,10 +16,13 @@ from dicom_export.scrub.model import Kind
 from dicom_export.scrub.page import Page
 from dicom_export.scrub.people import People
 from dicom_export.scrub.reading import MOST_WORDS, Reader, Run
+from dicom_export.scrub.rules import NAME_ABBREVIATIONS, RETURNS
 
 _NUMBER_FOLLOWS = re.compile(r"[ :=]{1,2}\d")
 _AGE_FOLLOWS = re.compile(r", ?(?:de )?\d{1,3}[ -]?(?:anos?|years?|yrs?|yo|y/o|meses|months)\b")
 _DONE_TO_FOLLOWS = re.compile(r" se l[aeo] [a-z]")
+_IN_NUMBERS = re.compile(r"\d ?$")
+"""A number right before, and no wider gap, as between columns."""
 _SHORTEST_CERTAIN = 3
 
 
@@ -74,6 +77,8 @@ class KnownFinder:
             if common and word.text not in {self._words[at].text for at in matched}:
                 owners, last, loose = common, index, 0
                 matched.append(index)
+            elif self._reader.is_suffix(index):
+                last, loose = index, 0
             elif self._reader.is_initial(index) and self._people.with_initial(owners, word.text):
                 initials += 1
                 last, loose = index, 0
@@ -117,7 +122,8 @@ class KnownFinder:
     def _is_acting(self, index: int) -> bool:
         """Tell whether what is said of people only follows: 'Costa refiere', 'Costa, 34 años'."""
         end = self._words[index].end
-        if _AGE_FOLLOWS.match(self._page.text, end) or _DONE_TO_FOLLOWS.match(self._page.text, end):
+        follows = (_AGE_FOLLOWS, _DONE_TO_FOLLOWS, RETURNS)
+        if any(pattern.match(self._page.text, end) for pattern in follows):
             return True
         before = self._words[index - 1] if index else None
         if before and before.opens and before.text in {"a", "em", "en", "in", "to"}:
@@ -147,7 +153,7 @@ class KnownFinder:
             and self._page.gap(index - count) in {". ", ".", " "}
             and not self._page.gap(index - count - 1).endswith(("/", "\N{DEGREE SIGN}"))
             # '38.5 C. Miller score'.
-            and not self._page.gap(index - count - 1).rstrip(" ")[-1:].isdigit()
+            and not _IN_NUMBERS.search(self._page.gap(index - count - 1))
             and self._people.with_initial(owners, self._words[index - count - 1].text)
         ):
             count += 1
@@ -160,6 +166,12 @@ class KnownFinder:
             first > max(0, run.first - MOST_WORDS)
             and self._page.gap(first) == " "
             and self._is_usual(first - 1)
+        ):
+            first -= 1
+        while (
+            first > max(0, run.first - MOST_WORDS)
+            and self._words[first - 1].text in NAME_ABBREVIATIONS
+            and self._page.gap(first) in {". ", " ", "."}
         ):
             first -= 1
         end = min(run.last + MOST_WORDS, len(self._words))
@@ -186,6 +198,8 @@ class KnownFinder:
         if is_ordinary(word.text) or word.text in rules.PARTICLES or len(word.text) == 1:
             return False
         if word.text in rules.TITLES or word.text in rules.LETTER_TITLES:
+            return False
+        if word.text in rules.SHORT_ROLES:
             return False
         if word.tells:
             return word.is_capitalized and (is_name(word.text) or not word.opens)

@@ -42,6 +42,8 @@ vs was we were what when where which while who will with within without would y 
 """
 
 _ADMINISTRATION = """
+ca ciente cnh crn docente enfermagem enfermeria fonasa franzcr gmc hcpc hrn
+ig ihi ine medicare nursing ph postgrado ppsn prc registrar sns ubs
 abril acceso accession accompanied account acct acesso acompana acompanado acompanante
 acompanhante addendum address adenda adult adulta adulto afiliado age aged agosto agradeco
 agradezco alta ambulatoria ambulatorio anestesiologia anesthesiology anexo annex ano anonima

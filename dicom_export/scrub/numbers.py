@@ -113,6 +113,9 @@ class NumberFinder:
         self._take(rules.LICENCES, Kind.LICENCE, may_take=self._is_licence)
         self._take(rules.LICENCE_BEHIND_NAME, Kind.LICENCE, may_take=self._is_free)
         self._take(rules.PHONE_BEHIND_NAME, Kind.PHONE, may_take=self._is_free)
+        for pattern in rules.EXTENSIONS:
+            self._take(pattern, Kind.PHONE, may_take=self._is_free)
+        self._take(rules.CALLED_NUMBER, Kind.PHONE, may_take=self._is_called)
         self._take(rules.LABELLED_PHONE, Kind.PHONE, may_take=self._is_phone)
         matches = rules.INTERNATIONAL_PHONE.finditer(self._text.replace("\n", " "))
         self._take_all(matches, Kind.PHONE, cut=self._international_phone)
@@ -228,11 +231,18 @@ class NumberFinder:
         else:
             is_long = _count_digits(match["value"]) >= rules.DIGITS_BEHIND_A_LABEL
             is_long = is_long and not _YEAR.fullmatch(match["value"])
-        return is_long and self._is_free(match)
+        is_certain = _count_digits(match["value"]) >= rules.DIGITS_OF_NO_MEASURE
+        return is_long and (is_certain or self._is_free(match))
 
     def _is_licence(self, match: re.Match[str]) -> bool:
         wanted = rules.DIGITS_OF_A_SHORT_LICENCE if match["long"] else rules.DIGITS_OF_A_LICENCE
-        return _count_digits(match["value"]) >= wanted and self._is_free(match)
+        # 'CRM 42110 MG' is a doctor of Minas Gerais and no dose.
+        is_free = match[0].startswith("crm") or self._is_free(match)
+        return _count_digits(match["value"]) >= wanted and is_free
+
+    def _is_called(self, match: re.Match[str]) -> bool:
+        digits = _count_digits(match["value"])
+        return digits >= rules.DIGITS_OF_A_CALLED_NUMBER and self._is_phone(match)
 
     def _is_phone(self, match: re.Match[str]) -> bool:
         value = match["value"] if "value" in match.re.groupindex else match[0]

@@ -107,7 +107,8 @@ def _share_of_capitals(letters: str) -> float:
 
 
 def _shape(written: str) -> Shape:
-    if written.isupper():
+    # 'M.\u00aa' is written like an initial.
+    if written.isupper() or written == "\u00aa":
         return Shape.UPPER
     return Shape.TITLE if written[0].isupper() else Shape.LOWER
 

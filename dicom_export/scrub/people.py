@@ -134,6 +134,9 @@ def _words(name: str) -> tuple[set[str], set[str]]:
     words: set[str] = set()
     initials: set[str] = set()
     for part in re.split(r"[=^]", fold_text(name)):
+        if part.split()[-1:] and part.split()[-1] in PARTICLES:
+            # 'LE^KYLIE', 'Kylie Le': no name follows the particle, so it is one.
+            words.add(part.split()[-1])
         for piece in part.split():
             written = [
                 word.replace("'", "")
@@ -143,6 +146,8 @@ def _words(name: str) -> tuple[set[str], set[str]]:
             names = {word for word in written if len(word) > 1}
             words |= names
             initials |= {word[0] for word in written}
+            # 'Salinas D.' may be Salinas de la Hoz.
+            initials |= {word[0] for word in _WORD.findall(piece) if word in PARTICLES}
             # O'Dwyer is also written O Dwyer, García-López also GarciaLopez.
             words |= {tail for word in _WORD.findall(piece) for tail in _behind_apostrophe(word)}
             if len(written) > 1:

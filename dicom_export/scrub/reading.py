@@ -25,13 +25,19 @@ BEHIND_LABEL = re.compile(r"[.)]?(?:[ \t]{0,4}|[ .]{2,40}):[ \t]{0,8}(?:\n[ \t]{
 BEHIND_WORD = re.compile(r"[,:]? {1,2}\(?|\n|[:,]? ?\n{1,2} ?|: ?")
 MOST_WORDS = 8
 
+_LABEL_OF_LETTERS = re.compile(
+    r"[a-z]\.[a-z](?:\.[a-z])?\.?(?: ?[:#]| n(?:[o\u00b0]|\.)| ?[a-z]?-?\d)"
+)
+"""'C.I.: 12', 'D.N.I. N\u00b0 3', 'F.N.: 4' are no initials."""
+_BEHIND_SHORT_ROLE = re.compile(" ")
 _BEHIND_ENDING = re.compile(r"\)[.:]{0,2} {0,2}")
 """Behind the 'a' of 'Dr(a).'."""
 _WITHIN = re.compile(r" ?[,.\-^_']? ?|-\n")
 _LINE_END = re.compile(r",? ?\n {0,2}(?:- )?")
 _LINE_END_BEHIND_INITIAL = re.compile(r"\. ?\n {0,2}")
 _DEGREE = re.compile(r"(?:m\. ?d|ph\. ?d|d\. ?o|m\. ?b|f\. ?r)\b")
-_NUMBER_NEXT = re.compile(r"[ .,/-]{1,2}\(?\d{1,2}(?!\d)(?! ?(?:anos|years))")
+_NUMBER_NEXT = re.compile(r"[ .,/-]{1,2}\(?(?:\d{1,2}|(?:19|20)\d\d)(?!\d)(?! ?(?:anos|years))")
+_SUFFIX_ENDS = re.compile(rf"\.?(?:[,;:)\n{BARRIER}]| {{2}}|\. |\.$)")
 _SHORTEST_INITIALS = 2
 _FILLED_LINE = 50
 _SURE = 2
@@ -79,11 +85,24 @@ class Reader:
                     is_ending = self._words[behind].text == "a"
                     behind = self.behind(behind, _BEHIND_ENDING) if is_ending else None
                 index = behind
+            elif self._is_short_role(index):
+                index = self.behind(index, _BEHIND_SHORT_ROLE)
             elif text in rules.ARTICLES and self.next_text(index) in rules.TITLES:
                 index = self.behind(index, BEHIND_WORD)
             else:
                 return index
         return index
+
+    def _is_short_role(self, index: int) -> bool:
+        """Tell whether 'Rx' stands between 'Téc.' or 'por' and a name."""
+        return (
+            self._words[index].text in rules.SHORT_ROLES
+            and index > 0
+            and (
+                self._words[index - 1].text in rules.TITLES
+                or self._words[index - 1].text in rules.MADE_BY
+            )
+        )
 
     def _is_letter_title(self, index: int) -> bool:
         """Tell whether 'TR' stands before a name in 'por TR Ana Ruiz'."""
@@ -123,7 +142,7 @@ class Reader:
                 if owners and known and not owners & known and set(gap) & set(",\n"):
                     break
             word = self._words[at]
-            is_particle = word.text in rules.PARTICLES and (
+            is_particle = (word.text in rules.PARTICLES and not known) and (
                 at == first or self._page.gap(at) != "-"
             )
             if is_particle and at - first - count <= rules.MOST_PARTICLES:
@@ -198,6 +217,8 @@ class Reader:
         word = self._words[index]
         if len(word.text) > 1 or (word.tells and word.shape is Shape.LOWER):
             return False
+        if _LABEL_OF_LETTERS.match(self._page.text, word.start):
+            return False
         is_behind_initial = self._page.gap(index) == "." and len(self._words[index - 1].text) == 1
         if self._page.gap_after(index).startswith(".") or is_behind_initial:
             return True
@@ -208,12 +229,24 @@ class Reader:
             self.may_be_name(follows) or bool(self._people.owners(follows.text))
         )
 
+    def is_suffix(self, index: int) -> bool:
+        """Tell 'Sr.' behind a name from the title: no name follows it without a comma."""
+        return (
+            self._words[index].text in rules.SUFFIXES
+            and self._page.gap(index) in {" ", ", "}
+            and bool(_SUFFIX_ENDS.match(self._page.gap_after(index)))
+        )
+
     def joins(self, index: int, *, is_known: bool = False) -> bool:
         """Tell whether a word can belong to one name with the word before it."""
         gap = self._page.gap(index)
-        if self._is_of_date(index):
-            return False
-        if index in self._apart or _DEGREE.match(self._page.text, self._words[index].start):
+        if gap == "., " and self._words[index - 1].text in rules.SUFFIXES:
+            return True
+        if (
+            self._is_of_date(index)
+            or index in self._apart
+            or _DEGREE.match(self._page.text, self._words[index].start)
+        ):
             return False
         if "\n" in gap:
             is_initial = len(self._words[index - 1].text) == 1
@@ -236,15 +269,15 @@ class Reader:
         letters = sum(len(word.text) == 1 for word in words)
         return letters >= _SHORTEST_INITIALS or any(
             len(word.text) > 1
-            and word.text not in rules.PARTICLES
+            and (word.text not in rules.PARTICLES or bool(self._people.owners(word.text)))
             and word.text not in rules.LETTER_TITLES
             for word in words
         )
 
     def _continues(self, index: int, *, is_label: bool) -> bool:
         word = self._words[index]
-        if len(word.text) == 1:
-            return self.is_initial(index)
+        if len(word.text) == 1 or self.is_suffix(index):
+            return len(word.text) > 1 or self.is_initial(index)
         is_small = word.tells and word.shape is Shape.LOWER
         if self._follows_initial(index) and not is_small and not is_administrative(word.text):
             return True
@@ -263,7 +296,7 @@ class Reader:
         is_written_so = (
             word.shape is Shape.TITLE and word.tells and not is_administrative(word.text)
         )
-        return is_written_so and (not is_label or self._begins_surname(index))
+        return is_written_so and (not is_label or self.begins_surname(index))
 
     def _follows_initial(self, index: int) -> bool:
         """Tell whether 'Dr. E.' stands before the word."""
@@ -276,7 +309,8 @@ class Reader:
             )
         )
 
-    def _begins_surname(self, index: int) -> bool:
+    def begins_surname(self, index: int) -> bool:
+        """Tell whether a surname that is no ordinary word stands right behind the word."""
         behind = index + 1
         return (
             behind < len(self._words)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dicom_export.scrub.folding import BARRIER
 from dicom_export.scrub.model import Kind
 
-RULES_VERSION = "6"
+RULES_VERSION = "8"
 """Changes with every change of a rule or of the lexicon: the export sends reports anew then."""
 
 
@@ -49,8 +49,48 @@ PARTICLES = _words(
 """Words within a name that are no evidence of it."""
 
 WORDS_OF_ONE_LETTER = frozenset("aeiouy")
-ABBREVIATIONS = _words("ma sta sto fco st mc jr gral ing ste gpe hno hna fdez glez mtnez")
+ABBREVIATIONS = _words("ma fca jn sta sto fco st mc jr gral ing ste gpe hno hna fdez glez mtnez")
 """Within a name, a full stop behind one of these or behind an initial ends no sentence."""
+
+NAME_ABBREVIATIONS = _words("ma fco fca jn gpe")
+"""Given names cut short, which no other word is: before a known name they belong to it."""
+
+SHORT_ROLES = _words("tm tr rt rx eu tec")
+"""Between a title, a label or 'por' and a name, they are no part of it: 'Téc. Rx J. Serra'."""
+
+RESIDENT = re.compile(r"(?<!\w)(?:m?r[1-5]|pgy[ -]?[1-7]|st[1-8])(?P<mark> ?: {0,4}| )(?=[^\W\d_])")
+"""'R2: Dolores Gil', 'PGY-3: A. Long': labels that hold a digit."""
+
+NICKNAME = re.compile(
+    r"(?<!\w)(?:l[aeo]s? (?:conocen|llaman|dicen)(?: (?:como|por))?(?: el apodo(?: de)?)?|apodo de|"
+    r"apodad[oa](?: como)?|apelidad[oa](?: (?:de|como))?|alias|goes by|nicknamed|"
+    r"(?:likes|prefers) to be called|(?:paciente|pcte|pte|patient|pt) (?:es |e |is |also )?"
+    r"(?:conocid[oa]|conhecid[oa]|llamad[oa]|chamad[oa]|known)(?: (?:como|as|de|por))?):?"
+    r" (?:[\"'\u201c\u00ab(]{1,2})?(?=[^\W\d_])"
+)
+"""Before what a patient is called by those who know them: only people are spoken of like this."""
+
+OPERATED = re.compile(
+    r"(?<!\w)(?:hizo|tomo|fez) (?:las?|los?|el|as?|os?) "
+    r"(?:placas?|estudios?|examen|rx|tomas?|chapas?|exames?) (?=[^\W\d_])"
+)
+"""'Hizo la placa J. Lemos'."""
+
+PARENT = re.compile(
+    r"(?<!\w)(?:(?:baby|newborn|infant|son|daughter) of|rn (?:hij[oa] )?de|filh[oa] de|"
+    r"recien nacid[oa] de|recem-nascid[oa] de) (?=[^\W\d_])"
+)
+"""'Baby of Keisha Stone', 'RN de Rosa Gil': the mother or the father."""
+
+RETURNS = re.compile(
+    r" (?:will (?:return|come|attend|be seen|be back|follow up)|volvera|regresara|retornara|"
+    r"acudira|to (?:return|come back)|deve(?:ra)? (?:retornar|voltar)|volta em|"
+    r"debe(?:ra)? (?:volver|regresar|acudir))(?!\w)"
+)
+"""Behind a name of the patient: 'Hope will return on Monday'."""
+
+SUFFIXES = _words("sr jr")
+"""Behind an English name they end it, unless another name follows: 'Small Sr., Frank'."""
 
 ARTICLES = _words("el la al del o a ao do da the los las")
 
@@ -102,6 +142,9 @@ examinada|nombre social|re|ref|asunto|assunto|cliente|client|titular|identificac
 datos del paciente
 """
 _DOCTOR = """
+postgrado|posgrado|docente|mit|tecnico actuante|tecnica actuante|medico actuante|
+clinician|requesting clinician|referring clinician|spr|registrar|specialist registrar|sho|
+requisitado|requisitada|emitido|leido|lido|
 supervisor|supervisora|preceptor|firma electronica|firma digital|assinatura eletronica|
 assinatura digital|responsable del informe|responsavel pelo laudo|responsavel pelo exame|
 responsible for this report|reported by|authenticated|rpt|inf|visto|ordering md|referring md|
@@ -179,6 +222,9 @@ WEAK_LABELS = _words(
 )
 """These stand before other things as often: a name must be known or usual to be taken for one."""
 
+LABELS_OF_TEXT = _words("tecnica laudo")
+"""What is done or found stands behind these as often as a name: 'Técnica: Cortes axiales'."""
+
 LONGEST_LABEL = max(map(len, LABELS))
 SHORTEST_MISSPELT = 5
 
@@ -201,7 +247,7 @@ BARE_LABELS: Mapping[str, Kind] = {
             tecnologo tecnologa tecnico technologist radiographer supervisor preceptor
             cardiologo cardiologa cardiologista cardiologist neumologo neumologa pneumologista
             pulmonologist oncologo oncologa oncologista oncologist cirujano cirujana surgeon
-            disparo
+            disparo registrar postgrado posgrado
             tratante solicitante derivante radiologo radiologa radiologista responsable
             responsavel radiologist colega colleague doctor
             """
@@ -240,7 +286,8 @@ MADE = _words(
     views view films film exposure exposicion exposicao made taken feito feita feitas
     mastectomia lumpectomy surgery cirugia cirurgia pedido peticion request reportado reportada
     retirado retirada retira picked obtained cargo technique imaged authenticated hecho hecha
-    operou informo revisto
+    operou informo revisto requisitado requisitada emitido emitida executado executada leido leida
+    lido lida
     """
 )
 """What people do to a patient or a report: with a 'by' behind it, somebody follows."""
@@ -257,6 +304,7 @@ TOLD = _words(
     talked llamar
     revisto
     presentado presentada presented compartido revisado acordado coordinado
+    sent relayed escalated faxed paged bleeped texted emailed
     """
 )
 """What people say to others: with a 'to' or 'with' behind it, somebody follows."""
@@ -276,8 +324,8 @@ CLOSINGS = _words("atte atentamente atenciosamente cordialmente sincerely regard
 
 ROLES = _words(
     """
-    md mbbs frcr phd do dnp mbchb mrcp frcp fracr dabr facr bsc mph rn np crnp arrt tm
-    imagenologo imagenologa imaginologista imagiologista emergencista emergentologo urgenciologo
+    md mbbs frcr franzcr ffrrcsi phd do dnp mbchb mrcp frcp fracr dabr facr bsc mph rn np crnp arrt
+    tm imagenologo imagenologa imaginologista imagiologista emergencista emergentologo urgenciologo
     intensivista clinico clinica ginecologo ginecologa geriatra reumatologo reumatologa
     nefrologo nefrologa infectologo infectologa hematologo hematologa neurologo neurologa
     ortopedista urologo urologa gastroenterologo gastroenterologa endocrinologo endocrinologa
@@ -416,7 +464,7 @@ KEPT = _compiled(
     rf"\b{_any('ta pas? bp tension presion pressao pressure')}(?: "
     rf"arterial)?\W{{0,3}}\d{{2,3}}/\d{{1,3}}"
     r"\b(?!/)",
-    rf"\b{_PICTURE}\W{{1,3}}\d{{1,4}}(?: ?[/-] ?-?\d{{1,4}})?\b(?![./-]\d)",
+    rf"\b(?!page \d{{4}}){_PICTURE}\W{{1,3}}\d{{1,4}}(?: ?[/-] ?-?\d{{1,4}})?\b(?![./-]\d)",
     # Parts of a field: '1/3 medio', '2/3 inferiores'.
     rf"{_ALONE}[1-9]/[2-9]\b(?![/.-]?\d)(?= {_PART}\b)",
 )
@@ -466,6 +514,7 @@ _FULL_YEAR = r"(?:(?:19|20)\d\d|2[.,]0\d\d)"
 _ANY_YEAR = rf"(?:{_FULL_YEAR}|'?\d\d(?! ?(?:anos?|years?|yrs?|y/o|a\.|mm|cm|%)))"
 _OF = r"(?:(?:de|del|do|da|of|d') ?(?:(?:mes de|ano|the) )?)?"
 _SUFFIX = r"(?:°|[oa]|ro|er|st|nd|rd|th)?"
+_DAY_OF_NUMBER = r"(?:0?[1-9]|[12]\d|3[01])"
 _NUMBER_WORD = _any(
     """
     primero primeiro uno um dos dois tres cuatro quatro cinco seis siete sete ocho oito nueve
@@ -483,7 +532,6 @@ _BEHIND = r"(?!\w)(?![/.,-]\d)"
 _CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d(?:[.,]\d{1,6})?)?(?: ?(?:am|pm)\b)?"
 _TIME = rf"(?:(?:,? {{1,2}}|t|,| - ){_CLOCK})?"
 """A time right behind a date makes a time stamp with it, and goes with it; others stay."""
-_DAY_OF_NUMBER = r"(?:0?[1-9]|[12]\d|3[01])"
 _FULL_DAY = r"(?:0[1-9]|[12]\d|3[01])"
 _NO_MEASURE = r"(?![\w%])(?! ?[x%])(?![/.,-]\d)"
 
@@ -529,6 +577,9 @@ WHOLE_DATES = _compiled(
     # 'el jueves 22', 'since Tue the 3rd'.
     rf"\b(?:el|del|desde|em|dia|on|since|from|until) (?P<value>{_WEEKDAYS},? (?:the |dia )?"
     r"\d{1,2}(?:st|nd|rd|th)?)(?!\w)(?![/.,-]?\d)",
+    # '26 Sep', '1 Jul': short months that are no other word.
+    rf"{_BEFORE}{_DAY_OF_NUMBER} (?:jan|feb|apr|jun|jul|aug|sept?|oct|nov|dec|ene|fev|abr|dic|dez)"
+    r"(?!\w)(?!\.\w)",
     # '2 set', '3 out' are a day only behind a word that asks for one.
     rf"\b(?:on|since|from|until|dated) (?P<value>{_WEEKDAY}{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?|"
     rf"\d{{1,2}} {_MONTH})(?!\w)",
@@ -553,6 +604,34 @@ DATES_WITH_MONTHS = frozenset(
 )
 """Those that need a month's name: most reports hold none, and are not searched for them."""
 
+_STUDY = _any(
+    """
+    tc tac ct rx rm mri? xr cxr radiografia radiograph estudio estudo study exame examen exam
+    control controle torax chest anterior anteriores previo previa previos previas prior previous
+    """
+)
+_THINGS = _any(
+    """
+    cortes imagenes imagens images slices lesiones lesoes lesions segmentos segments nodulos nodules
+    campos fields ganglios nodes espacios casos cases veces vezes times proyecciones views
+    """
+)
+_NOT_COUNTED = rf"(?! ?{_UNIT}\b)(?! (?:de los |de las |of the |dos |das )?{_THINGS}\b)"
+_COMPARED = (
+    rf"(?:{_any('comparado comparada comparacion comparacao comparativo comparison compared')}|"
+    rf"{_any('comparativa respecto relacao relacion since from prior previo previos previa')}|"
+    rf"{_any('previas anterior anteriores desde hasta ate seen fum fur operado last')}|"
+    rf"{_any('quimioterapia ver better than igual ultimo ultima control')}|"
+    rf"{_any('coteja fell films? cf[.]? versus vs[.]? see')}|"
+    rf"{_any('ecocardiograma placa quanto melhora mejoria alongside lobectomy comparar')}|"
+    rf"{_any('operada chemo cabg pcr covid[+] placement presente evidentes medida tc tac ct')})"
+    rf"(?:[ :(,]{{1,3}}(?:{_STUDY}|con|com|to|with|de|del|da|do|a|al|ao|el|en|em|on|nodule|of|"
+    rf"que|than|films?|ct|cxr)"
+    r"(?!\w)){0,6}[ :(,]{1,3}"
+)
+"""What speaks of an earlier study or of what was done then: here two numbers are a day or a month,
+unless a measure follows."""
+
 SHORT_DATES = _compiled(
     rf"{_BEFORE}{_DAY_OF_NUMBER} ?/ ?{_DAY_OF_NUMBER} ?/ ?'?\d\d{_TIME}{_BEHIND}",
     rf"{_BEFORE}{_DAY_OF_NUMBER}-{_DAY_OF_NUMBER}-'?\d\d{_TIME}{_BEHIND}",
@@ -561,7 +640,15 @@ SHORT_DATES = _compiled(
     # Day and month alone need a word before them that asks for a day.
     r"\b(?:del|el|al|dia|em|on|desde|since|from|hasta|ate|fecha:?|data:?|date:?|dated)[ \t\n]"
     rf"(?P<value>{_DAY_OF_NUMBER}/{_DAY_OF_NUMBER}|{_FULL_DAY}[.-](?:0[1-9]|1[0-2])){_NO_MEASURE}",
-    rf"\b(?:en|em) (?P<value>0[1-9]/\d\d){_NO_MEASURE}",
+    rf"\b(?:en|em) (?P<value>(?:0?[1-9]|1[0-2])/\d\d){_NO_MEASURE}{_NOT_COUNTED}",
+    rf"\ben (?P<value>[1-3]\d/\d{{1,2}}){_NO_MEASURE}{_NOT_COUNTED}",
+    # '(23/09)', '(see 04/18)', but not '(10/10)' and '(14/15)'.
+    rf"\((?:ver |see |del? )?(?P<value>(?!1[0-5]/1[05]){_FULL_DAY}/\d\d|[12]\d/[1-9])(?=\))",
+    # An earlier study: 'comparado con 04/19', 'TC de 3/20', 'no change since 08-22'.
+    rf"(?<!\w){_COMPARED}(?P<value>(?:{_DAY_OF_NUMBER}/\d\d|{_FULL_DAY}-\d\d|[1-3]\d/[1-9])){_NO_MEASURE}"
+    rf"{_NOT_COUNTED}",
+    rf"(?<!\w){_COMPARED}[^\n.;:()]{{3,40}}? (?:y|e|and|,) ?(?:(?:tc|ct|rx|tac|rm|mr|mri) )?"
+    rf"(?P<value>{_DAY_OF_NUMBER}/\d\d){_NO_MEASURE}{_NOT_COUNTED}",
     rf"(?<!\w){_WEEKDAYS}[.,]? {_DAY_OF_NUMBER}/{_DAY_OF_NUMBER}{_NO_MEASURE}",
 )
 """Dates that a measurement may look like: removed unless they lie in a number that stays."""
@@ -583,18 +670,38 @@ URL = re.compile(
 _PHONE = _any(
     """
     tels? telef telefonos? telefone fono fone phone ph cell? celular movil movel mobile whatsapp
-    wsp wp fax pager beeper contacto contato contact switchboard pbx pabx conmutador
+    wsp wp fax pager beeper bleep busca tlfn? tfno contacto contato contact switchboard
+    pbx pabx conmutador
     central.telefonica
     """
 )
-_EXTENSION_WORD = _any("x ext[.]? extension int[.]? interno ramal anexo extensao extension")
+_EXTENSION_WORD = _any(
+    "x ext[.]? extn[.]? extension int[.]? interno ramal ramais anexo anx[.]? extensao loc[.]? local"
+)
 _SOME_EXTENSION = (
-    rf"(?:[ ,/-]{{0,3}}{_EXTENSION_WORD}:? ?\d{{1,6}}|, ?r\. ?\d{{1,4}}|/\d{{2,4}}(?![/\d]))"
+    rf"(?:[ ,/(-]{{0,3}}{_EXTENSION_WORD}:? ?\d{{1,6}}|[ ,]{{1,2}}r\. ?\d{{1,4}}|"
+    rf" al \d\d(?![\w%])(?! ?(?:de|del|mm|cm)\b)|/\d{{2,4}}(?![/\d]))"
 )
 _EXTENSION = f"{_SOME_EXTENSION}?"
 _GROUP_ALONE = r"(?<![\w.,/+-])"
 
 _OF_WHOM = r"(?:de la|de|del|da|do|of the|of) [a-z]{3,12}"
+
+EXTENSIONS = _compiled(
+    # 'tel. anexo 452', 'Ph: loc. 0729', 'tel. R: 1984': however short.
+    rf"(?<!\w){_PHONE}\b[.: \t]{{0,4}}(?:{_EXTENSION_WORD}|r|bleep|busca|pager)[.: ]{{1,3}}"
+    r"(?P<value>\d[\d/-]{1,8}\d)(?!\w)",
+    r"(?<!\w)(?:ext|extn|extension|anexo|ramal)[.:]{0,2} ?(?P<value>\d-\d{4})(?!\w)(?!-)",
+)
+
+CALLED_NUMBER = re.compile(
+    rf"(?<!\w){_any('llamar? llame llamo llamando call called calling ligar ligou turno')}"
+    r"(?: [a-z]{1,12}){0,2} (?:al|a|at|no|para o|pelo|on|numero) "
+    r"(?P<value>\(?\d[\d() .-]{4,20}\d)(?!\w)(?![/.,-]\d)"
+)
+"""'Se llama al 57 31 21 41', 'pedir turno al (57-1) 274 3087': six digits or more."""
+
+DIGITS_OF_A_CALLED_NUMBER = 6
 
 LABELLED_PHONE = re.compile(
     rf"\b{_PHONE}\b(?:\.? {_OF_WHOM})?(?:[.: \t]|n[o°]\.?|numero|number|al|ao|to|em|at|/|\(){{0,6}}"
@@ -620,7 +727,8 @@ PHONES = _compiled(
     rf"{_GROUP_ALONE}(?<![\d)] )x\d{{4,6}}(?!\w)",
     # With an extension it is a phone, and so is an extension alone: 'ramal 4521', 'ext. 4512'.
     rf"{_GROUP_ALONE}\d{{6,12}}{_SOME_EXTENSION}(?!\w)",
-    rf"\b{_any('ext extension interno ramal anexo extensao')}[.:]{{0,2}} ?\d{{4,6}}(?!\w)",
+    rf"\b{_any('ext extn extension interno int ramal ramais anexo anx extensao loc page')}"
+    r"[.:]{0,2} ?\d{4,6}(?!\w)",
 )
 
 GROUPED_PHONE = re.compile(
@@ -656,7 +764,7 @@ _STREET = _any(
     loteamento morro parque residencial vila estacao favela trecho recanto alameda
     """
 )
-_STREET_CUT = _any("av avda cll bvar bv blvd psje pje cno pza")
+_STREET_CUT = _any("ctra av avda cll bvar bv blvd psje pje cno pza")
 """Behind these a full stop ends no sentence."""
 _STREET_BEHIND = _any(
     """
@@ -690,6 +798,9 @@ STREETS = _compiled(
     rf"[a-z]{{0,2}}{_COMPASS} ?(?:#|n[o°]\.?|no\.|con) ?\d{{1,4}} ?[a-z]?(?: ?- "
     rf"?\d{{1,3}})?{_COMPASS}"
     r"(?!\w)",
+    # 'Mz. D Lt. 66', 'Blk 5 Lot 12', 'Qd. 7 Lt. 3'.
+    rf"(?<!\w){_any('mz manzana blk block qd quadra')}\.? ?[a-z0-9]{{1,3}},? "
+    rf"{_any('lt lote lot casa')}\.? ?[a-z0-9]{{1,3}}(?!\w)",
     # Number, name, street: '12 Oak Tree Road, Apt 4'.
     rf"(?<![\w.,/-])\d{{1,6}} (?P<name>(?:[a-z']{{2,20}}+ ){{1,4}}){_STREET_BEHIND}\b"
     r"(?:[.,]{0,2} (?:apt|suite|ste|unit|floor|#)\.? ?\w{1,5})?",
@@ -752,7 +863,8 @@ AGES = _compiled(
 
 _ID = _phrases(
     r"""
-    dni|d\.n\.i\.?|ci|c\.i\.?|cc|ti|rut|r\.u\.t\.?|run|curp|rfc|cpf|rg|cns|nif|nie|nit|cuil|cuit|
+    dni|d\.n\.i\.?|c\.p\.f\.?|afiliado pami|afiliado osde|ni no|
+    ci|c\.i\.?|cc|ti|rut|r\.u\.t\.?|run|curp|rfc|cpf|rg|cns|nif|nie|nit|cuil|cuit|
     ssn|nss|nass|cipa|nhc|hc|h\.c\.?|hcl|mrn|mr ?#|nhs(?: no)?|cedula|documento|doc|pasaporte|
     passport|passaporte|identidad|identidade|identificacion|identificacao|identification|
     historia clinica|hist\.? clin\.?|historia|ficha clinica|ficha|expediente|folio|prontuario|
@@ -775,12 +887,14 @@ LABELLED_ID = re.compile(
     rf"\b{_ID}\b{_NUMBER_SIGN}(?P<value>(?:[a-z]{{1,4}}[.-]?|[a-mp-z] |{_DOCUMENT_TYPE} |"
     rf"(?<=: )(?!{_ID}\b)[a-z]{{3,8}} (?=\d{{6}}))?\d"
     r"[a-z0-9]{0,30}+(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+"
-    r"(?: [a-z]{2}\d| ssp(?:[/-][a-z]{2})?| [a-z](?=[,;)\n]|$))?)(?!\w)"
+    r"(?: [a-z]{2}\d| ssp(?:[/-][a-z]{2})?| [/-] [\dk](?!\w)| [a-z](?=[,;)\n]|$))?)(?!\w)"
 )
 """Behind a word for it: anything with digits, with strokes, points or blanks within."""
 
 DIGITS_BEHIND_A_LABEL = 4
 """'Estudio 2', 'acceso 5 Fr' and 'ingreso 2018' stay."""
+DIGITS_OF_NO_MEASURE = 7
+"""Behind a label so many are no measurement: 'CI 2.282.649 - 45 años'."""
 DIGITS_BEHIND_A_COLON = 2
 """'HC: 45', 'Registro N° 45'."""
 
@@ -792,6 +906,7 @@ IDS = _compiled(
     rf"{_ALONE}(?:[a-z]{{1,2}}-)?\d{{1,3}}(?:\.\d{{3}}){{2,3}}(?:/\d{{4}})?(?:-[\dk]{{1,2}})?"
     r"(?![\w/-])(?![.,]\d)",
     rf"{_ALONE}\d{{1,3}}(?: \d{{3}}){{2}}-[\dk](?![\w/-])",
+    rf"{_ALONE}\d{{1,3}}(?:\.\d{{3}}){{2}} - [\dk](?![\w/-])",
     rf"{_ALONE}\d{{3}}[ -]\d{{2}}[ -]\d{{4}}(?![\w/-])",
     # Of a report: 'Informe N° 1234.567', 'Report no. OS 541978'.
     rf"\b(?:n[o°]\.?|nro\.?|num\.?|numero|number) (?:del?|do|of) "
@@ -805,7 +920,7 @@ IDS = _compiled(
     r"(?<!\w)[x*]{3}-[x*]{2}-\d{4}(?!\w)",
     # Letters around the digits: CURP, RFC, a British national insurance number.
     r"(?<!\w)[a-z]{4}\d{6}[a-z0-9]{3,8}(?!\w)",
-    r"(?<!\w)[a-z]{2} \d\d \d\d \d\d [a-d](?!\w)",
+    r"(?<!\w)[a-z]{2} \d\d \d\d \d\d [a-z](?!\w)",
 )
 
 CODE = re.compile(
@@ -826,7 +941,8 @@ NO_CODE = re.compile(
 
 _LICENCE = _phrases(
     r"""
-    mp|m\.p\.?|mn|m\.n\.?|mat\.? nac|mat\.? prov|cjppu|colegiatura|reg\.? msp|r\.m\.|
+    mp|m\.p\.?|mn|m\.n\.?|mat\.? nac|mat\.? prov|cjppu|colegiatura|reg\.? msp|r\.m\.?|
+    o\.m\.?|ctmp|crm[a-z]{2}|reg\.? medico|
     mat|matr|matricula|cjp|c\.j\.p\.?|crm|cro|
     crtr|rqe|npi|lic|licen[cs]e|
     licencia|licenca|colegiado|colegiada|n ?o?col|cedula profesional|ced\.? prof\.?|gmc|gmc no|

@@ -126,6 +126,27 @@ def test_names_that_are_words_of_radiology(name: str, text: str, left: str | Non
     assert scrub_for(name).scrub(text).text == (left or text)
 
 
+def test_letters_that_an_old_interface_garbled() -> None:
+    scrubber = scrub_for("GIMENEZ NUNEZ^ANGEL")
+    for encoding in ("latin-1", "cp1252"):
+        garbled = "Giménez Ñúñez".encode().decode(encoding)
+        assert scrubber.scrub(f"Control de {garbled}.").text == "Control de [PATIENT]."
+    assert scrubber.scrub("Ã\ufffdngel Gimenez, 30 aÃ±os").text == "[PATIENT], 30 aÃ±os"
+    assert scrubber.scrub("NÃO HÁ LESÃO").text == "NÃO HÁ LESÃO"
+
+
+def test_a_particle_that_is_somebodys_whole_surname() -> None:
+    scrubber = scrub_for("LE^KYLIE", doctors=("Van Minh Le",))
+    assert scrubber.scrub("Mrs. Le, cough").text == "Mrs. [PATIENT], cough"
+    assert scrubber.scrub("Se le indica control").text == "Se le indica control"
+
+
+def test_the_patient_as_one_who_returns() -> None:
+    scrubber = scrub_for("WARD^HOPE")
+    assert scrubber.scrub("Hope will return on Monday").text == "[PATIENT] will return on Monday"
+    assert scrubber.scrub("Hope to repeat at full inspiration").text.startswith("Hope to")
+
+
 def test_a_known_word_that_was_left_is_counted_for_review() -> None:
     assert scrub_for("COSTA^MARIA").scrub("Costa esquerda íntegra.").review == 1
     assert scrub_for("LAVALLEJA^MARIA").scrub("Costa esquerda íntegra.").review == 0
@@ -263,6 +284,24 @@ def test_titles_tell_doctors_from_patients_of_the_same_name() -> None:
         ("Enfermedad de Hodgkin, signo de Westermark, clavo de Küntscher.", None),
         ("Catéter de Swan-Ganz. Hernia de Bochdalek. Siemens Mobilett.", None),
         ("Silueta Cardíaca Normal. Senos Costofrénicos Libres.", None),
+        ("Validado. R2: Dolores Güemes", "Validado. R2: [DOCTOR]"),
+        ("SpR: Jocelyn Reyes", "SpR: [DOCTOR]"),
+        ("R2: sin lesiones", None),
+        ("REALIZADO POR TEC. RX J. SERRA, 110 kV", "REALIZADO POR TEC. RX [DOCTOR], 110 kV"),
+        ("Realizado por TM Elsa Vidal, 110 kV", "Realizado por TM [DOCTOR], 110 kV"),
+        ("Laudo emitido por R. Ferreira (R2)", "Laudo emitido por [DOCTOR] (R2)"),
+        ("Alert sent to T. Dimaculangan, noted", "Alert sent to [DOCTOR], noted"),
+        ("A LA PACIENTE LA CONOCEN COMO NANA.", "A LA PACIENTE LA CONOCEN COMO [PATIENT]."),
+        ('Patient goes by "Skip".', 'Patient goes by "[PATIENT]".'),
+        ("LESION CONOCIDA COMO HIDATIDOSIS", None),
+        ("Baby of Keisha Dunmore, 33 weeks", "Baby of [PERSON], 33 weeks"),
+        ("RN hijo de Inés Ramírez, SDR", "RN hijo de [PERSON], SDR"),
+        ("Técnica: Cortes axiales de 1 mm", None),
+        ("PATIENT NAME: De Guzman Sr., Mohammed", "PATIENT NAME: [PATIENT]"),
+        ("R3 E. Moreira / Dra. Tanaka", "R3 [DOCTOR] / Dra. [DOCTOR]"),
+        ("Hizo la placa A. Lemos", "Hizo la placa [DOCTOR]"),
+        ("TÓRAX F Y P\n\nClínica: tos", None),
+        ("Usuario: Nancy Cabrera C.I.: 12345678", "Usuario: [PATIENT] C.I.: [ID]"),
     ],
 )
 def test_names_of_people_that_nobody_knows(text: str, left: str | None) -> None:
@@ -322,6 +361,16 @@ def test_dates_in_every_form(written: str) -> None:
         ("a las 10:45 h; 48-72 h; 3 meses; hace 5 años", None),
         ("relación 1/2000; nota 10/10", None),
         ("2 sets out of 3 ago", None),
+        ("Sin cambios respecto a 3/19.", "Sin cambios respecto a [DATE]."),
+        ("Rx de tórax 04/11 y TC 05/12", "Rx de tórax 04/11 y TC [DATE]"),
+        ("Comparación: Rx 04/11 y TC 05/12", "Comparación: Rx [DATE] y TC [DATE]"),
+        ("No change since 08-22.", "No change since [DATE]."),
+        ("Presente en 3/10 cortes, antes en 12/15 imágenes", None),
+        ("Compared to 12-13 mm previously", None),
+        ("Cambios posquirúrgicos (23/09)", "Cambios posquirúrgicos ([DATE])"),
+        ("EVA (10/10), Glasgow (14/15), nota 3/4", None),
+        ("Last CXR 29 Jan. See 26 Sep.", "Last CXR [DATE]. See [DATE]."),
+        ("Se coteja con Rx 24/1", "Se coteja con Rx [DATE]"),
     ],
 )
 def test_dates_between_other_numbers(text: str, left: str | None) -> None:
@@ -448,6 +497,15 @@ def test_a_known_number_of_few_digits_is_no_measurement() -> None:
         ("COVID-19, SARS-CoV-2, H1N1, PaO2 60, FiO2 0,21", None),
         ("camino a 3 cm de la carina; vía aérea; calle 3 mm", None),
         ("la clínica del paciente; clínica médica; Hospital de Día", None),
+        ("Tel. anexo 452, bleep 4 623", "Tel. anexo [PHONE], bleep [PHONE]"),
+        ("Pedir turno al 57 31 21 41 o", "Pedir turno al [PHONE] o"),
+        ("Findings told, ext 5-8526", "Findings told, ext [PHONE]"),
+        ("C.P.F. 148.610.884 24", "C.P.F. [ID]"),
+        ("NI No WK 36 89 77 Z", "NI No [ID]"),
+        ("CRM: 42110 MG", "CRM: [LICENCE] MG"),
+        ("Mz. D Lt. 66", "[ADDRESS]"),
+        ("Cédula 2.282.649 - 3, fone ramais 7366/7479", "Cédula [ID], fone ramais [PHONE]"),
+        ("CI 2.282.649 - 45 años", "CI [ID] - 45 años"),
     ],
 )  # fmt: skip
 def test_numbers_contacts_and_places(text: str, left: str | None) -> None:
