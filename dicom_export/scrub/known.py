@@ -99,12 +99,12 @@ class KnownFinder:
             return bool(certain) or any(not w.tells or w.is_capitalized for w in words)
         if initials:
             return bool(certain) or words[0].is_capitalized or (is_led and not words[0].tells)
-        return self._is_named_alone(matched[0])
+        return self._people.is_whole(words[0].text) or self._is_named_alone(matched[0])
 
     def _is_named_alone(self, index: int) -> bool:
         word = self._words[index]
-        if self._is_acting(index):
-            return not word.tells or word.is_capitalized
+        if self._is_acting(index) and (not word.tells or word.is_capitalized):
+            return True
         is_measured = has_meaning(word.text) and _NUMBER_FOLLOWS.match(self._page.text, word.end)
         is_short = len(word.text) < _SHORTEST_CERTAIN
         if is_short or is_measured or self._reader.is_eponymous(index):

@@ -17,6 +17,8 @@ _SHORTEST_ID = 4
 _SHORTEST_NUMERIC_ID = 5
 _CERTAIN_ID = 6
 _SHORTEST_CORE = 5
+_CHECK_DIGIT = r"(?:-[\dk](?![a-z0-9./-]))?"
+"""Identity cards end in one, which a system may keep apart."""
 _DIGITS_OF_A_PHONE = 4
 _SPEAKING = re.compile(r"[:#°]|\bn[o.]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -42,7 +44,7 @@ class KnownIds:
         patterns = {pattern for value in ids for pattern in _patterns(value)}
         longest_first = sorted(patterns, key=lambda pattern: (-len(pattern), pattern))
         self._pattern = (
-            re.compile(rf"(?<![a-z0-9])(?:{'|'.join(longest_first)})(?![a-z0-9])")
+            re.compile(rf"(?<![a-z0-9])(?:{'|'.join(longest_first)}){_CHECK_DIGIT}(?![a-z0-9])")
             if longest_first
             else None
         )

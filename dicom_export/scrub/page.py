@@ -10,8 +10,9 @@ from enum import Enum, auto
 
 from dicom_export.scrub.folding import BARRIER, Folded
 
-# A word has no digit beside it: the T of "T4" and the MAR of "03MAR2018" are none.
-_WORD = re.compile(r"(?<!\w)[^\W\d_]+(?:'[^\W\d_]+)*(?!\w)")
+# A word has no digit beside it: the T of "T4" and the MAR of "03MAR2018" are none. An underscore
+# parts words, as in names of files.
+_WORD = re.compile(r"(?<![^\W_])[^\W\d_]+(?:'[^\W\d_]+)*(?![^\W_])")
 _LETTER = re.compile(r"[^\W\d_]")
 _OPENERS = frozenset('.:;?!\n"(*•#|-\t>/' + BARRIER)
 

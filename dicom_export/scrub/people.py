@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 
 from dicom_export.scrub.folding import fold_text
 from dicom_export.scrub.lexicon import is_name, is_ordinary
@@ -16,6 +16,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SHORTEST_FUZZY = 6
 _LONGEST_FUZZY = 40
 _SHORTEST_PART = 4
+_SHORTEST_RUN_TOGETHER = 8
 _NOBODY: frozenset[int] = frozenset()
 
 
@@ -31,6 +32,8 @@ class Somebody:
     """Whether this person has to do with the study, or is only one of the staff."""
     led: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
     """Particles, each with the word behind it: ('de', 'la'), ('la', 'cruz')."""
+    joined: frozenset[str] = field(default=frozenset(), repr=False)
+    """Those of the words that are the whole name in one: no word of any language is one of them."""
 
 
 class Staff:
@@ -93,6 +96,10 @@ class People:
         """Tell whether the particle stands before the word in the name of any of these."""
         return any((particle, word) in self[owner].led for owner in owners)
 
+    def is_whole(self, word: str) -> bool:
+        """Tell whether the word is somebody's whole name in one."""
+        return any(word in self[owner].joined for owner in self.owners(word))
+
     def with_initial(self, owners: Iterable[int], letter: str) -> bool:
         """Tell whether a name of any of these begins with the letter."""
         return any(letter in self[owner].initials for owner in owners)
@@ -125,8 +132,15 @@ def _somebody(name: str, kind: Kind, pseudonym: str | None, *, is_close: bool) -
     # Modalities hold exams and tests under names that are none.
     if all(is_ordinary(word) and not is_name(word) for word in words):
         return None
+    joined = {one for part in fold_text(name).split("=") for one in _run_together(part)}
     return Somebody(
-        kind, pseudonym, frozenset(words), frozenset(initials), is_close, frozenset(led)
+        kind,
+        pseudonym,
+        frozenset(words | joined),
+        frozenset(initials),
+        is_close,
+        frozenset(led),
+        frozenset(joined),
     )
 
 
@@ -165,6 +179,20 @@ def _add_joined(part: str, words: set[str]) -> None:
     for first, second, third in zip(written, written[1:], written[2:], strict=False):
         if first in PARTICLES and second in PARTICLES:
             words.add(first + second + third)
+
+
+def _run_together(name: str) -> set[str]:
+    """Give names as one word, as files and logins have them: 'lavallejamaria', 'marialavalleja'."""
+    family, given = (
+        [word.replace("'", "") for word in _WORD.findall(part)] for part in name.partition("^")[::2]
+    )
+    if not family or not given:
+        return set()
+    families = {"".join(family), family[0]}
+    givens = {"".join(given), given[0]}
+    joined = {one + other for one, other in product(families, givens)}
+    joined |= {other + one for one, other in product(families, givens)}
+    return {word for word in joined if len(word) >= _SHORTEST_RUN_TOGETHER}
 
 
 def _apostrophes(name: str) -> list[tuple[str, str, str]]:

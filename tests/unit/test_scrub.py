@@ -46,6 +46,10 @@ def scrub_for(
         "María de los Ángeles Lavalleja",
         "Lavalleja y Núñez",
         "María\nLavalleja",
+        "LAVALLEJANUNEZMARIAEUGENIA",
+        "mariaeugenialavallejanunez",
+        "LavallejaMaria",
+        "Lavalleja_Nunez_Maria",
     ],
 )
 @pytest.mark.parametrize("before", ["Control de {}.", "consulta {}, de 40 años", "{}"])
@@ -124,6 +128,13 @@ def test_particles_apostrophes_and_hyphens(name: str, written: str) -> None:
 )
 def test_names_that_are_words_of_radiology(name: str, text: str, left: str | None) -> None:
     assert scrub_for(name).scrub(text).text == (left or text)
+
+
+def test_a_name_in_one_word_is_a_name_however_it_ends() -> None:
+    """'-ose' ends words of medicine."""
+    scrubber = scrub_for("OLIVERA^MARIA JOSE")
+    assert scrubber.scrub("Ver OLIVERAMARIAJOSE.").text == "Ver [PATIENT]."
+    assert scrubber.scrub("copia en mariaolivera_2.pdf").text == "copia en [PATIENT]_2.pdf"
 
 
 def test_letters_that_an_old_interface_garbled() -> None:
@@ -401,6 +412,8 @@ def test_the_files_own_dates_are_shown_as_the_files_show_them() -> None:
         "0001234567",
         "12/3456",
         "12-3456",
+        "1.234.567-8",
+        "A1234567-K",
     ],
 )
 def test_known_numbers_are_found_however_broken(written: str) -> None:
