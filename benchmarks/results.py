@@ -87,15 +87,17 @@ def table(title: str, rows: Sequence[Row]) -> Table:
 
 
 def write_section(title: str, preamble: str, rows: Sequence[Row], notes: Sequence[str]) -> None:
-    """Put the lines in place of what the section said before; the other sections stay."""
+    """Put the lines where the section said something before, or at the end; the others stay."""
     lines = [_line(COLUMNS), "|---|---|--:|--:|---|", *(_line(row.cells()) for row in rows)]
     section = "\n\n".join(
         [f"## {title}", preamble, "\n".join(lines), "\n".join(f"- {note}" for note in notes)]
     )
     before = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else HEADER
     pattern = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-    others = pattern.sub("", before).rstrip()
-    RESULTS.write_text(f"{others}\n\n{section}\n", encoding="utf-8")
+    if not pattern.search(before):
+        before = f"{before.rstrip()}\n\n## {title}\n"
+    after = pattern.sub(lambda _: f"{section}\n\n", before)
+    RESULTS.write_text(f"{after.rstrip()}\n", encoding="utf-8")
 
 
 def _line(cells: Sequence[str]) -> str:
