@@ -2,9 +2,10 @@
 
 from dlt_pipelines.etl import EtlSummary, etl, find_organization, validate_and_build
 from dlt_pipelines.sync import SyncSummary, sync, sync_organizations
-from dlt_pipelines.validate import ValidationSummary, validate
+from dlt_pipelines.validate import Difference, ValidationSummary, validate
 
 __all__ = [
+    "Difference",
     "EtlSummary",
     "SyncSummary",
     "ValidationSummary",

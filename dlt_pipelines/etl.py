@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from dlt_pipelines.source import snapshot
-from dlt_pipelines.sync import SyncSummary, sync
+from dlt_pipelines.sync import SyncSummary, several_called, sync
 from dlt_pipelines.validate import ValidationSummary, validate
 from eden.errors import SyncFailed, UnknownOrganization, UsageError
 from eden.settings import SourceDatabase, load
@@ -84,7 +84,7 @@ def find_organization(organization_id: str | None, organization_slug: str | None
     """The id of the organization that has this id or slug; where both are given they must agree.
 
     Raises:
-        UsageError: neither is given.
+        UsageError: neither is given, or several organizations have this slug.
         UnknownOrganization: the source has no such organization, or the two do not agree.
     """
     if not organization_id and not organization_slug:
@@ -99,6 +99,8 @@ def find_organization(organization_id: str | None, organization_slug: str | None
     if not found:
         given = " and ".join(value for value in (organization_id, organization_slug) if value)
         raise UnknownOrganization(f"no organization is called {given}")
+    if len(found) > 1:
+        raise several_called(organization_slug or "", found)
     return str(found.pop())
 
 

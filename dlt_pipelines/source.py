@@ -72,6 +72,11 @@ class Snapshot:
         self._everyone: frozenset[UUID] = frozenset()
         self._id: str | None = None
 
+    @property
+    def label(self) -> str:
+        """The source's host and database, fit to be shown."""
+        return self._database.label
+
     def reader(self) -> Connection:
         """Another connection that sees the same moment; the caller closes it."""
         if self._id is None:
@@ -103,8 +108,7 @@ class Snapshot:
         if self._catalog is None:
             self._catalog = _catalog(self._connection)
         if table.name not in self._catalog:
-            label = self._database.label
-            raise SourceMismatch(f"{label}: table {table.name} is missing or unreadable")
+            raise SourceMismatch(f"{self.label}: table {table.name} is missing or unreadable")
         return self._catalog[table.name]
 
     def require(self, table: TableSpec, names: Collection[str]) -> None:
@@ -117,8 +121,8 @@ class Snapshot:
         """
         missing = sorted(set(names) - set(self.columns(table)))
         if missing:
-            label, columns = self._database.label, ", ".join(missing)
-            raise SourceMismatch(f"{label}: table {table.name} has no column {columns}")
+            columns = ", ".join(missing)
+            raise SourceMismatch(f"{self.label}: table {table.name} has no column {columns}")
 
     def windows(
         self, table: TableSpec, since: Mapping[UUID, datetime | None]

@@ -92,20 +92,22 @@ def count(
     return dict(rows.fetchall())
 
 
-def create_table(warehouse: Connection, table: TableSpec, columns: Mapping[str, str]) -> None:
+def create_table(
+    warehouse: Connection, table: TableSpec, columns: Mapping[str, str], *, source: str
+) -> None:
     """Make a table like the source's, with a partition for every organization.
 
     Raises:
-        SourceMismatch: the warehouse does not know a column's type.
+        SourceMismatch: the warehouse does not know a column's type; names ``source``.
     """
     shape = dict(columns)
     if table.parent is not None:
         shape = {"id": shape["id"], "organization_id": "uuid"} | shape
+    types = _types(warehouse, shape, f"{source}: table {table.name}")
     keys = ["organization_id", "id"] if table.owned else ["id"]
     with warehouse.transaction():
         definitions = [
-            sql.SQL("{} {}").format(sql.Identifier(name), _type(warehouse, table, name, kind))
-            for name, kind in shape.items()
+            sql.SQL("{} {}").format(sql.Identifier(name), kind) for name, kind in types.items()
         ]
         partitioning = "PARTITION BY LIST (organization_id)" if table.owned else ""
         warehouse.execute(
@@ -130,32 +132,37 @@ def create_table(warehouse: Connection, table: TableSpec, columns: Mapping[str, 
                 create_partition(warehouse, table, organization_id, schema)
 
 
-def add_columns(warehouse: Connection, table: TableSpec, columns: Mapping[str, str]) -> None:
+def add_columns(
+    warehouse: Connection, table: TableSpec, columns: Mapping[str, str], *, source: str
+) -> None:
     """Add columns that are new in the source, and have every row of the table read again.
 
     A new column may hold values in rows whose ``updated_at`` did not move.
 
     Raises:
-        SourceMismatch: the warehouse does not know a column's type.
+        SourceMismatch: the warehouse does not know a column's type; names ``source``.
     """
+    types = _types(warehouse, columns, f"{source}: table {table.name}")
     with warehouse.transaction():
-        for name, kind in columns.items():
+        for name, kind in types.items():
             for schema in (SCHEMA, MERGE_SCHEMA):
                 warehouse.execute(
                     sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
                         sql.Identifier(schema, table.name),
                         sql.Identifier(name),
-                        _type(warehouse, table, name, kind),
+                        kind,
                     )
                 )
         warehouse.execute("DELETE FROM ops.sync_watermarks WHERE table_name = %s", (table.name,))
 
 
-def _type(warehouse: Connection, table: TableSpec, column: str, kind: str) -> sql.SQL:
-    row = warehouse.execute("SELECT to_regtype(%s) IS NOT NULL", (kind,)).fetchone()
-    if row is None or not row[0]:
-        raise SourceMismatch(
-            f"source table {table.name}: the warehouse has no type {kind} for column {column}"
-        )
-    # What to_regtype understands is the name of a type and nothing else.
-    return sql.SQL(kind)
+def _types(warehouse: Connection, columns: Mapping[str, str], label: str) -> dict[str, sql.SQL]:
+    """The types of columns as SQL; ``label`` is where the columns are."""
+    types: dict[str, sql.SQL] = {}
+    for name, kind in columns.items():
+        row = warehouse.execute("SELECT to_regtype(%s) IS NOT NULL", (kind,)).fetchone()
+        if row is None or not row[0]:
+            raise SourceMismatch(f"{label}: the warehouse has no type {kind} for column {name}")
+        # What to_regtype understands is the name of a type and nothing else.
+        types[name] = sql.SQL(kind)
+    return types

@@ -34,6 +34,7 @@ from eden.errors import (
     SourceMismatch,
     SyncFailed,
     UnknownOrganization,
+    UsageError,
 )
 from eden.lock import warehouse_lock
 from eden.settings import DestinationDatabase, Machine, SourceDatabase, Sync, load
@@ -137,6 +138,7 @@ def sync(
         DatabaseUnavailable: one of them can't be reached; the warehouse is unchanged.
         LockHeld: another run works on the warehouse.
         UnknownOrganization: no organization has this slug or id.
+        UsageError: several organizations have this slug.
         OrganizationForgotten: one of those named was forgotten.
         SyncFailed: a table or a connection failed; the next run reads the same rows again.
     """
@@ -332,7 +334,7 @@ class _Run:
         """
         theirs = self._view.columns(table)
         if ours is None:
-            staging.create_table(self._connection, table, theirs)
+            staging.create_table(self._connection, table, theirs, source=self._view.label)
             self._notes.append(f"{table.name}: new table")
             ours = staging.catalog(self._connection)[table.name]
         shared = shared_columns(self._view, table, ours)
@@ -343,7 +345,7 @@ class _Run:
         ]
         added = {name: kind for name, kind in theirs.items() if name not in ours}
         if added:
-            staging.add_columns(self._connection, table, added)
+            staging.add_columns(self._connection, table, added, source=self._view.label)
             self._notes += [f"{table.name}: new column {name}" for name in added]
         return shared | added, bool(added)
 
@@ -501,7 +503,7 @@ def shared_columns(view: Snapshot, table: TableSpec, ours: Mapping[str, str]) ->
     changed = {name: kind for name, kind in shared.items() if theirs[name] != kind}
     if changed:
         said = ", ".join(f"{n} is {theirs[n]}, was {kind}" for n, kind in changed.items())
-        raise SourceMismatch(f"source table {table.name}: {said}; the table was not loaded")
+        raise SourceMismatch(f"{view.label}: table {table.name}: {said}; it was not loaded")
     return shared
 
 
@@ -512,21 +514,30 @@ def choose(
 
     Raises:
         UnknownOrganization: no organization has this slug or id.
+        UsageError: several have this slug; only an id says which is meant.
         OrganizationForgotten: one of those named was forgotten.
     """
     if not names:
         return [found.id for found in everyone if found.id not in forgotten]
-    by_name = {found.slug: found.id for found in everyone}
-    by_name |= {str(found.id): found.id for found in everyone}
-    unknown = [name for name in names if name not in by_name]
+    called = {name: {o.id for o in everyone if name in (o.slug, str(o.id))} for name in names}
+    unknown = [name for name, ids in called.items() if not ids]
     if unknown:
         raise UnknownOrganization(f"no organization is called {', '.join(unknown)}")
-    gone = [name for name in names if by_name[name] in forgotten]
+    for name, ids in called.items():
+        if len(ids) > 1:
+            raise several_called(name, ids)
+    gone = [name for name, ids in called.items() if ids & set(forgotten)]
     if gone:
         raise OrganizationForgotten(
             f"{', '.join(gone)}: forgotten here; eden forget-organization --restore brings it back"
         )
-    return list(dict.fromkeys(by_name[name] for name in names))
+    return list(dict.fromkeys(found for ids in called.values() for found in ids))
+
+
+def several_called(name: str, ids: Collection[UUID]) -> UsageError:
+    """The error of a slug that several organizations have."""
+    listed = ", ".join(sorted(map(str, ids)))
+    return UsageError(f"{len(ids)} organizations are called {name}: say which of {listed}")
 
 
 def _read_by(

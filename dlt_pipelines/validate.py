@@ -63,6 +63,8 @@ class ValidationSummary:
     failures: tuple[str, ...]
     """Tables that could not be compared, and why."""
     seconds: float
+    slugs: Mapping[UUID, str] = field(default_factory=dict)
+    """What the source calls its organizations; for people, not in the document."""
 
     @property
     def success(self) -> bool:
@@ -157,6 +159,7 @@ class _Validation:
             differences=tuple(d for repair in repairs for d in repair.differences.values()),
             failures=tuple(self._failures),
             seconds=time.monotonic() - self._started,
+            slugs={found.id: found.slug for found in everyone},
         )
 
     def _compare(self, tables: Sequence[TableSpec], chosen: Sequence[UUID]) -> list[_Repair]:

@@ -93,7 +93,11 @@ class Sync(_Group):
 class Export(_Group):
     """The export to the bucket (design, sections 5 and 6)."""
 
-    deidentification: Literal["off", "basic"] = Field(validation_alias="DEIDENTIFICATION")
+    # No default: nobody shall hand out patients' names for want of a line in a file.
+    deidentification: Literal["off", "basic"] = Field(
+        validation_alias="DEIDENTIFICATION",
+        description="choose basic or off (docs/deidentification.md)",
+    )
     deidentification_key: SecretStr | None = Field(
         default=None, validation_alias="DEIDENTIFICATION_KEY"
     )
@@ -241,15 +245,16 @@ def is_configured(group: type[_Group]) -> bool:
 
 
 def _explain(group: type[_Group], error: ValidationError) -> str:
-    prefix = group.model_config.get("env_prefix", "")
-    problems = [_problem(prefix, detail) for detail in error.errors(include_input=False)]
+    problems = [_problem(group, detail) for detail in error.errors(include_input=False)]
     return "; ".join(problems)
 
 
-def _problem(prefix: str, detail: ErrorDetails) -> str:
-    name = str(detail["loc"][0])
+def _problem(group: type[_Group], detail: ErrorDetails) -> str:
+    prefix, name = group.model_config.get("env_prefix", ""), str(detail["loc"][0])
     variable = name if name.isupper() else f"{prefix}{name}".upper()
     if detail["type"] == "missing":
-        return f"{variable} is not set"
+        fields = group.model_fields.items()
+        choices = [f.description for n, f in fields if name in (n, f.validation_alias)]
+        return "; ".join([f"{variable} is not set", *filter(None, choices)])
     # pydantic's own words before ours.
     return f"{variable} is malformed: {detail['msg'].removeprefix('Value error, ')}"

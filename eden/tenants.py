@@ -23,6 +23,7 @@ class Tenant:
 
     organization_id: UUID
     slug: str
+    """As the source calls it now."""
     schema: str
     role: str
     problem: str | None
@@ -47,7 +48,11 @@ def read(connection: Connection) -> tuple[Tenant, ...]:
         return ()
     rows = connection.execute(
         """
-        SELECT organization_id, slug, tenant_schema, tenant_role, problem, remedy FROM ops.tenants
+        SELECT
+            organization_id, coalesce(named.slug, tenant.slug) AS slug, tenant_schema, tenant_role,
+            problem, remedy
+        FROM ops.tenants AS tenant
+        LEFT JOIN staging.pacs_organizations AS named ON named.id = organization_id
         WHERE NOT is_forgotten OR problem IS NOT NULL
         ORDER BY slug, organization_id
         """

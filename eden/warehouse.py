@@ -19,9 +19,23 @@ from eden.settings import DestinationDatabase, Machine, load
 
 logger = logging.getLogger(__name__)
 
-_VIEWS_HASH = """
-SELECT coalesce(md5(string_agg(viewname || ':' || definition, ';' ORDER BY viewname)), '')
-FROM pg_views WHERE schemaname = 'analytics'
+# Tenants' views by name alone: the text of thousands would take longer than a tick.
+_RELATIONS_HASH = r"""
+SELECT coalesce(md5(string_agg(
+    concat_ws(
+        ':', nspname, relname, relkind,
+        CASE WHEN nspname = 'analytics' AND relkind = 'v' THEN pg_get_viewdef(pg_class.oid) END
+    ),
+    ';' ORDER BY nspname, relname
+)), '')
+FROM pg_class
+JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE relkind IN ('r', 'v') AND (
+    -- What a dbt that is at work has put aside comes and goes.
+    nspname = 'analytics' AND relname NOT LIKE '%\_\_dbt\_%'
+    OR nspname IN (SELECT tenant_schema FROM ops.organizations)
+    AND relname IN (SELECT name FROM ops.tenant_marts)
+)
 """
 
 PROJECT_FILES = ("dbt_project.yml", "models", "macros", "seeds")
@@ -29,7 +43,7 @@ PROJECT_FILES = ("dbt_project.yml", "models", "macros", "seeds")
 
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
-    """What a build did; ``built`` is false where nothing had changed since the last one."""
+    """What a build did; ``built`` is false where dbt had nothing to do since the last one."""
 
     built: bool
     models: int = 0
@@ -44,7 +58,8 @@ def build() -> BuildSummary:
     """Build the marts if a load, a deletion, a seed or a model is newer than the last build.
 
     What changed in the data is rebuilt study by study. After a change of the project (a model, a
-    macro, a seed) everything is built anew, reference data included.
+    macro, a seed) everything is built anew, reference data included. What was lost since, such as a
+    view that somebody dropped, is brought back, also where nothing else changed.
 
     Raises:
         BuildFailed: names the models; the next build starts again from the same changes.
@@ -55,27 +70,41 @@ def build() -> BuildSummary:
         schema.migrate(connection)
         changes, project = _newest_change(connection), _project_hash()
         last = _last_build(connection)
-        if last and (changes, project) == (last.changes_seen, last.project_hash):
+        if (
+            last
+            and (changes, project) == (last.changes_seen, last.project_hash)
+            and _is_as_built(connection, last)
+        ):
             return BuildSummary(built=False)
         started_at, started = datetime.now(UTC), time.monotonic()
-        summary = run_dbt(_command(last, project, _views_hash(connection)), warehouse)
+        summary = run_dbt(_command(last, project, _relations_hash(connection)), warehouse)
         for remedy in tenants.remedies(tenants.read(connection)):
             logger.warning("tenants: %s", remedy)
         connection.execute(
             "INSERT INTO ops.builds (changes_seen, project_hash, views_hash, started_at) "
             "VALUES (%s, %s, %s, %s)",
-            (changes, project, _views_hash(connection), started_at),
+            (changes, project, _relations_hash(connection), started_at),
         )
         return BuildSummary(True, summary.passed, round(time.monotonic() - started, 3))
 
 
-def _command(last: _Build | None, project: str, views: str) -> list[str]:
+def _is_as_built(connection: Connection, last: _Build) -> bool:
+    """Whether all tables and views of the last build are there, tenants' views put back first."""
+    if _relations_hash(connection) == last.relations_hash:
+        return True
+    # They need no dbt: where nothing else is missing, that was all.
+    tenants.restore(connection)
+    return _relations_hash(connection) == last.relations_hash
+
+
+def _command(last: _Build | None, project: str, relations: str) -> list[str]:
     """Choose what to ask of dbt: as little as makes the marts right."""
     if last is None or last.project_hash != project:
         return ["build", "--full-refresh", "--selector", "tick"]
-    # A view that somebody dropped or replaced since is made anew, and all of them with it.
-    selector = "tick_rows" if last.views_hash == views else "tick"
-    return ["run", "--selector", selector]
+    if last.relations_hash != relations:
+        # What somebody dropped or replaced since is made anew: all views, reference data included.
+        return ["build", "--selector", "tick"]
+    return ["run", "--selector", "tick_rows"]
 
 
 def check_export_gate() -> int:
@@ -164,7 +193,7 @@ class _Build:
 
     changes_seen: int
     project_hash: str
-    views_hash: str | None
+    relations_hash: str | None
 
 
 def _last_build(connection: Connection) -> _Build | None:
@@ -175,9 +204,9 @@ def _last_build(connection: Connection) -> _Build | None:
     return _Build(*row) if row else None
 
 
-def _views_hash(connection: Connection) -> str:
-    """One value for the marts' views: which there are, and how they are defined."""
-    row = connection.execute(_VIEWS_HASH).fetchone()
+def _relations_hash(connection: Connection) -> str:
+    """One value for the marts and the tenants' views: which there are, how views are defined."""
+    row = connection.execute(_RELATIONS_HASH).fetchone()
     assert row is not None
     return str(row[0])
 

@@ -14,10 +14,12 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
-from prefect import Flow, Task, flow, task
+from prefect import Flow, State, Task, flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
 
 from dicom_export.errors import describe
@@ -56,10 +58,27 @@ def as_flow(
 
     def make(function: Callable[Parameters, Result]) -> Flow[Parameters, Result]:
         naming = run_name or (lambda: f"{name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
-        options = flow(name=name, flow_run_name=naming, persist_result=False, log_prints=False)
+        options = flow(
+            name=name,
+            flow_run_name=naming,
+            persist_result=False,
+            log_prints=False,
+            on_failure=[drop_stored_error],
+        )
         return options(_told(discreet(function, name), name))
 
     return make
+
+
+def drop_stored_error(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001  # named by Prefect
+    """Remove the pickled error of a failed flow, which Prefect stores whatever ``persist_result``.
+
+    Its message is part of the state, and nobody reads the file. Where a block of Prefect's is the
+    default storage of results, it stays there: blocks cannot delete.
+    """
+    stored = getattr(state.data, "metadata", None)
+    if stored is not None and stored.storage_block_id is None:
+        Path(stored.storage_key).unlink(missing_ok=True)
 
 
 def _told(function: Callable[Parameters, Result], name: str) -> Callable[Parameters, Result]:

@@ -24,7 +24,6 @@ from eden.errors import UsageError
 from eden.settings import DestinationDatabase, Machine, SourceDatabase, load
 
 PREFECT = {
-    "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLI_PROMPT": "false",
     "DO_NOT_TRACK": "1",
@@ -52,16 +51,26 @@ class Outcome:
 
 def run_demo(*, seed: int, small: bool, as_json: bool) -> bool:
     """Run the demo; True where every eligible study is in the bucket."""
-    home = load(Machine).home
-    log = home / "logs" / "demo.log"
-    logs.set_up("INFO", log)
+    machine = load(Machine)
+    log = machine.home / "logs" / "demo.log"
+    logs.set_up(machine.logging_level, log, style=machine.logging_format)
+    try:
+        return _run_demo(machine, log, seed=seed, small=small, as_json=as_json)
+    except BaseException:
+        # The error that ends the command is said where all commands say it.
+        logs.set_up(machine.logging_level, style=machine.logging_format)
+        raise
+
+
+def _run_demo(machine: Machine, log: Path, *, seed: int, small: bool, as_json: bool) -> bool:
     console = output.console()
     started = time.monotonic()
     with output.progress_bar(shown=not as_json):
         progress.report("Starting the services", 0, 1)
-        with embedded_services(home, prefect=True) as services:
+        with embedded_services(machine.home, prefect=True) as services:
             progress.report("Starting the services", 1, 1)
-            with environment(services.environment | PREFECT | {"DEIDENTIFICATION": "basic"}):
+            said = {"DEIDENTIFICATION": "basic", "PREFECT_LOGGING_LEVEL": machine.logging_level}
+            with environment(services.environment | PREFECT | said):
                 open_hospital(services, seed=seed, small=small)
                 outcome = _run_flows()
                 with postgres.connect(load(DestinationDatabase), application_name="demo") as reader:

@@ -14,6 +14,8 @@ final as (
         facility_name,
         facility_identifier,
         city,
+
+        -- json
         address,
 
         -- booleans

@@ -18,6 +18,7 @@ import pytest
 
 import dlt_pipelines
 from eden import postgres, warehouse
+from eden.dbt import run_dbt
 from eden.demo.hospital import Hospital
 from eden.demo.hospital import load as fill
 from eden.embedded import EmbeddedServices
@@ -86,6 +87,44 @@ def test_every_command_on_a_warehouse_that_eden_never_built(
     assert "ERROR=0" in dbt("test").stdout
     assert "PASS" in dbt("source", "freshness").stdout
     check_docs(services)
+
+
+@pytest.mark.timeout(600)
+def test_what_was_lost_outside_of_a_build_is_back_after_the_next_tick(
+    services: Services, hospital: Hospital
+) -> None:
+    dlt_pipelines.etl()
+    with services.warehouse() as connection:
+        before = relations(connection)
+        (tenant,) = connection.execute("SELECT min(tenant_schema) FROM ops.tenants").fetchone()
+
+        # With the table that it replaces, dbt drops the views on it.
+        run_dbt(["seed", "--full-refresh"], load(DestinationDatabase))
+        assert ("analytics", "int_studies_classified", "v") not in relations(connection)
+        connection.execute("DROP TABLE analytics.chest_terms, analytics.fact_studies CASCADE")
+        assert dlt_pipelines.etl().build.built
+        assert relations(connection) == before
+        assert eligible_studies(connection) == set(oracle.eligible_studies(hospital))
+        assert dlt_pipelines.etl().is_idle
+
+        # A tenant's view needs no dbt, and one that can't be had keeps no tick from being idle.
+        connection.execute(f"DROP VIEW {tenant}.fact_studies")
+        assert dlt_pipelines.etl().is_idle
+        assert relations(connection) == before
+        connection.execute(f"DROP VIEW {tenant}.fact_studies")
+        connection.execute(f"CREATE TABLE {tenant}.fact_studies ()")
+        assert dlt_pipelines.etl().build.built
+        assert dlt_pipelines.etl().is_idle
+
+
+def relations(connection: psycopg.Connection) -> set[tuple[Any, ...]]:
+    """Tables and views of the marts and of the tenants."""
+    rows = connection.execute(
+        "SELECT nspname, relname, relkind::text FROM pg_class "
+        "JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+        "WHERE relkind IN ('r', 'v') AND (nspname = 'analytics' OR nspname LIKE 'org_%')"
+    )
+    return set(rows)
 
 
 def check_docs(services: Services) -> None:

@@ -70,6 +70,8 @@ def test_the_demo_shows_its_table_and_has_nothing_to_do_the_second_time(home: Pa
     assert len(metadata) == 28
     assert (home / "logs" / "demo.log").stat().st_size > 0
 
+    logged = (home / "logs" / "demo.log").stat().st_size
+    environment |= {"LOGGING_LEVEL": "DEBUG", "LOGGING_FORMAT": "json"}
     again = subprocess.run(
         [EDEN, "demo", "--small", "--json"],
         env=environment,
@@ -83,8 +85,14 @@ def test_the_demo_shows_its_table_and_has_nothing_to_do_the_second_time(home: Pa
     assert document["is_idle"] is True
     assert document["funnel"][-1] == {"step": "exported", "studies": 28}
 
+    with (home / "logs" / "demo.log").open(encoding="utf-8") as log:
+        log.seek(logged)
+        assert "DEBUG" in {json.loads(line)["level"] for line in log}
+
     other = subprocess.run(
         [EDEN, "demo", "--small", "--seed", "8"], env=environment, capture_output=True, check=False
     )
     assert other.returncode == 2
-    assert b"holds the hospital of seed 7" in other.stderr
+    (error,) = map(json.loads, other.stderr.splitlines())
+    assert error["code"] == "USAGE"
+    assert "holds the hospital of seed 7" in error["message"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,12 +66,13 @@ print(json.dumps(said))
 
 @pytest.mark.timeout(600)
 def test_the_flows_run_on_a_server(
-    services: Services, hospital: Hospital, prefect_url: str
+    services: Services, hospital: Hospital, prefect_url: str, tmp_path: Path
 ) -> None:
     one = hospital.organizations[0]
+    storage = {"PREFECT_LOCAL_STORAGE_PATH": str(tmp_path / "storage")}
     done = subprocess.run(
         [sys.executable, "-c", FLOWS, one.slug, str(one.id)],
-        env=os.environ | {"PREFECT_API_URL": prefect_url, "DO_NOT_TRACK": "1"},
+        env=os.environ | {"PREFECT_API_URL": prefect_url, "DO_NOT_TRACK": "1"} | storage,
         capture_output=True,
         text=True,
         check=False,
@@ -82,5 +84,7 @@ def test_the_flows_run_on_a_server(
         '"exported": {"exported": 2}, "refused": "WithdrawalRefused", "withdrawn": 2, '
         '"no artifact": [], "why": "WITHDRAWAL_REFUSED"}'
     )
+    # Two of them failed.
+    assert list((tmp_path / "storage").iterdir()) == []
     with services.source() as source, services.warehouse() as warehouse:
         assert differing_tables(source, warehouse) == []

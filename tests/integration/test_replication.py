@@ -13,7 +13,7 @@ from dlt_pipelines.source import Snapshot
 from eden.demo.hospital import Hospital
 from eden.errors import LockHeld, SourceMismatch, SyncFailed, UnknownOrganization, UsageError
 from eden.lock import warehouse_lock
-from eden.settings import DestinationDatabase, load
+from eden.settings import DestinationDatabase, SourceDatabase, load
 from tests.conftest import Services
 from tests.support.warehouse import differing_tables
 
@@ -147,7 +147,8 @@ def test_a_changed_type_stops_its_table_and_says_so(services: Services, hospital
         source.execute("ALTER TABLE pacs_technicians ALTER COLUMN first_name TYPE varchar(99)")
         source.execute("UPDATE pacs_technicians SET updated_at = now()")
         source.execute("UPDATE pacs_reports SET updated_at = now()")
-    with pytest.raises(SyncFailed, match="pacs_technicians: first_name is character varying"):
+    said = "pacs_technicians: first_name is character varying"
+    with pytest.raises(SyncFailed, match=f"{load(SourceDatabase).label}: table {said}"):
         dlt_pipelines.sync()
     with services.source() as source, services.warehouse() as warehouse:
         assert differing_tables(source, warehouse) == ["pacs_technicians"]
@@ -197,3 +198,15 @@ def test_organizations_are_found_by_slug_and_id_that_agree(
         dlt_pipelines.find_organization(None, None)
     with pytest.raises(UnknownOrganization):
         dlt_pipelines.sync(["no-such-slug"])
+    with services.source() as source:
+        source.execute("ALTER TABLE pacs_organizations DROP CONSTRAINT pacs_organizations_slug_key")
+        source.execute(
+            "UPDATE pacs_organizations SET slug = %s WHERE id = %s", (one.slug, other.id)
+        )
+    said = f"2 organizations are called {one.slug}: say which of "
+    with pytest.raises(UsageError, match=said):
+        dlt_pipelines.find_organization(None, one.slug)
+    with pytest.raises(UsageError, match=said):
+        dlt_pipelines.sync([one.slug])
+    assert dlt_pipelines.find_organization(str(other.id), one.slug) == str(other.id)
+    assert dlt_pipelines.sync([str(other.id)]).organizations == 1

@@ -120,6 +120,9 @@ def test_an_organization_is_called_as_the_source_calls_it_now(ledger: psycopg.Co
     ledger.execute("DELETE FROM ops.sync_heartbeats WHERE finished_at > now() - interval '9 min'")
     _, words = check(code=0)
     assert "warning: LATE: norte-2: last read" in words
+    status = json.loads(CliRunner().invoke(cli, ["status", "--json"]).stdout)
+    for listed in ("organizations", "tenants"):
+        assert "norte-2" in {one["slug"] for one in status[listed]}
 
 
 def test_a_new_organization_has_time_to_be_read(ledger: psycopg.Connection) -> None:

@@ -269,6 +269,8 @@ def test_a_child_that_ends_is_seen_and_said(services: Services, home: Path) -> N
         r"SERVICE_FAILED: Prefect's server ended with exit code \d+; its log", lines[-1]
     )
     assert "That did not go well: stopping what was started." in lines
+    heading = f"The last lines of {home}/logs/prefect-server.log, whatever they are about:"
+    assert heading in lines
     assert "password authentication failed" in done.stderr
     assert word not in done.stderr
     assert processes_of(home) == []

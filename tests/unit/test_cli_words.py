@@ -9,10 +9,12 @@ from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from dicom_export import StudyResult
+from dlt_pipelines import Difference, ValidationSummary
 from dlt_pipelines.forgetting import KnownOrganization
-from eden.cli import cli, docs_page, exporting, forgetting, output, status_page
+from eden.cli import cli, docs_page, exporting, forgetting, output, status_page, tables
 from eden.cli.status_page import OrganizationStatus, Status
 from eden.errors import NotForgotten, ServiceFailed
 
@@ -47,6 +49,38 @@ def test_a_slug_in_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]
     )
     status_page.show(output.console(), status)
     assert BRACKETS in capsys.readouterr().err
+
+
+def test_what_validate_found_fits_on_a_screen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    slugs = {UUID(int=number): f"clinica-norte-{number:03}" for number in range(1, 99)}
+    found = [Difference("pacs_practitioners", one, 0, 1_234) for one in slugs]
+    found[70].refused, found[71].missing = 1_000, 99_999
+    summary = ValidationSummary(UUID(int=1), 98, tuple(found), (), 1.0, slugs)
+    tables.show_validation(output.console(), summary)
+    lines = capsys.readouterr().err.splitlines()
+    rows = [line.split() for line in lines if "pacs_practitioners" in line]
+    assert rows[:2] == [
+        ["pacs_practitioners", "clinica-norte-071", "0", "1,234", "0", "1,000"],
+        ["pacs_practitioners", "clinica-norte-072", "99,999", "1,234", "0", "0"],
+    ]
+    assert len(rows) == tables.SHOWN
+    assert len(lines) < 30
+    assert "... and 78 more; --json has all" in lines
+
+
+def test_a_slug_that_two_organizations_have_is_shown_as_the_id(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    one, other = UUID(int=1), UUID(int=2)
+    found = (Difference("pacs_studies", one, 1), Difference("pacs_body_part", None, 1))
+    summary = ValidationSummary(one, 2, found, (), 1.0, {one: "same", other: "same"})
+    tables.show_validation(Console(stderr=True, width=200), summary)
+    said = capsys.readouterr().err
+    assert str(one) in said
+    assert "same" not in said
 
 
 def test_an_id_in_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -196,6 +196,20 @@ def test_commands_in_sentences_exist() -> None:
             assert {word for word in words if word.startswith("--")} <= known, (page, rest)
 
 
+def test_the_readme_says_what_every_code_of_an_error_means() -> None:
+    packages = ("eden", "dlt_pipelines", "dicom_export", "flows")
+    texts = [
+        path.read_text(encoding="utf-8")
+        for package in packages
+        for path in (PROJECT_ROOT / package).rglob("*.py")
+    ]
+    codes = {code for text in texts for code in re.findall(r'^    code = "(\w+)"$', text, re.M)}
+    assert len(codes) > 20
+    readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("## When something is wrong")[2].partition("\n## ")[0]
+    assert {code for code in codes if not re.search(rf"^\|[^|]*`{code}\b", table, re.M)} == set()
+
+
 def test_the_readme_lists_every_command_with_its_options() -> None:
     readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8").replace("\\|", "|")
     rows = dict(re.findall(r"^\| `eden ([a-z-]+)([^`]*)` \|", readme, re.M))

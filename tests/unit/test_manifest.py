@@ -251,6 +251,19 @@ def test_foreign_ids_of_marts_lead_somewhere(manifest: dict[str, Any]) -> None:
     assert untested == set(FOREIGN_IDS_WITHOUT_TEST)
 
 
+def test_an_id_whose_row_may_be_forgotten_stops_nothing(manifest: dict[str, Any]) -> None:
+    """A row may hang from one of another organization, which is forgotten without it."""
+    dimensions = ("dim_facilities", "dim_modalities", "dim_technicians", "dim_practitioners")
+    severities = {
+        node["name"]: node["config"]["severity"].lower()
+        for node in data_tests(manifest, generic=True)
+        if node["test_metadata"]["name"] == "relationships"
+        and any(name in node["test_metadata"]["kwargs"]["to"] for name in dimensions)
+    }
+    assert len(severities) >= 9
+    assert {name for name, severity in severities.items() if severity != "warn"} == set()
+
+
 def test_no_constraint_names_another_table(manifest: dict[str, Any]) -> None:
     """dbt rebuilds the table that is named, and the constraint is gone without a word."""
     for mart in models(manifest):

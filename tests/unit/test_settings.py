@@ -46,8 +46,11 @@ def test_a_malformed_value_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_deidentification_must_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigurationError, match="DEIDENTIFICATION is not set"):
+    with pytest.raises(ConfigurationError) as caught:
         load(Export)
+    assert str(caught.value) == (
+        "DEIDENTIFICATION is not set; choose basic or off (docs/deidentification.md)"
+    )
     monkeypatch.setenv("DEIDENTIFICATION", "of")
     with pytest.raises(ConfigurationError, match="DEIDENTIFICATION is malformed"):
         load(Export)

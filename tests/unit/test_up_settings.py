@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from eden.cli import cli
 from eden.cli.up import server as server_module
+from eden.cli.up.api import PrefectApi, ServerUnavailable
 from eden.cli.up.server import prefect_server
 from eden.settings import DestinationDatabase, Prefect, SourceDatabase, is_configured, load
 
@@ -150,3 +151,16 @@ def test_who_opens_it_to_others_without_a_login_is_warned(
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", f"admin:{WORD}")
     with prefect_server(tmp_path, load(Prefect), None) as server:
         assert server.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:1/api", "Connection refused"),
+        ("prefect/api", "unknown url type: 'prefect/api/work_pools/eden'"),
+    ],
+)
+def test_a_server_that_does_not_answer_is_named_with_the_reason(url: str, reason: str) -> None:
+    with pytest.raises(ServerUnavailable) as caught:
+        PrefectApi(url).work_pool_type("eden")
+    assert str(caught.value) == f"{url}: {reason}"

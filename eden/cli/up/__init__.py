@@ -40,10 +40,11 @@ STOP_SECONDS = 15
 
 
 class ChildFailed(ServiceFailed):
-    """A process ended by itself, or did not begin to work; ``lines`` are the end of its log."""
+    """A process ended by itself, or did not begin to work; ``lines`` are the end of its ``log``."""
 
     def __init__(self, child: Child, what: str) -> None:
-        super().__init__(f"{child.title} {what}; its log is {output.short(child.log)}")
+        self.log = output.short(child.log)
+        super().__init__(f"{child.title} {what}; its log is {self.log}")
         self.lines = child.last_lines()
 
 
@@ -90,6 +91,8 @@ def up(*, port: int | None, limit: int, grace_seconds: float, as_json: bool) -> 
     try:
         _up(port=port, limit=limit, grace_seconds=grace_seconds, as_json=as_json)
     except ChildFailed as failure:
+        if failure.lines:
+            output.say(f"The last lines of {failure.log}, whatever they are about:")
         for line in failure.lines:
             output.say(f"  {line}")
         raise

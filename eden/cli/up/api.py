@@ -57,12 +57,12 @@ class PrefectApi:
 
     def _call(self, path: str, document: object = None) -> Any:  # noqa: ANN401  # any JSON
         """Ask; None where there is no such thing."""
-        request = urllib.request.Request(  # noqa: S310  # the server that the settings name
-            self.url + path,
-            data=None if document is None else json.dumps(document).encode(),
-            headers={"Content-Type": "application/json", **self._authorization()},
-        )
         try:
+            request = urllib.request.Request(  # noqa: S310  # the server that the settings name
+                self.url + path,
+                data=None if document is None else json.dumps(document).encode(),
+                headers={"Content-Type": "application/json", **self._authorization()},
+            )
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
                 return json.load(answer)
         except urllib.error.HTTPError as error:
@@ -74,9 +74,17 @@ class PrefectApi:
                 ) from None
             raise ServerUnavailable(f"{self.url} answers with status {error.code}") from None
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise ServerUnavailable(f"{self.url}: {type(error).__name__}") from None
+            raise ServerUnavailable(f"{self.url}: {_reason(error)}") from None
 
     def _authorization(self) -> dict[str, str]:
         if self.login is not None:
             return {"Authorization": f"Basic {base64.b64encode(self.login.encode()).decode()}"}
         return {"Authorization": f"Bearer {self.key}"} if self.key is not None else {}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return "what answers there is not Prefect's API"
+    # urllib wraps what the socket said.
+    cause = getattr(error, "reason", error)
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__

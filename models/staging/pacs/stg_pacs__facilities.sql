@@ -12,6 +12,8 @@ renamed as (
         name as facility_name,
         identifier as facility_identifier,
         city,
+
+        -- json
         address,
 
         -- booleans

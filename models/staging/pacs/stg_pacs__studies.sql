@@ -20,6 +20,8 @@ renamed as (
         dicom_description,
         status as study_status,
         priority,
+
+        -- json
         attributes,
 
         -- booleans
