@@ -123,7 +123,9 @@ def foresee(
     with Connections(warehouse) as connections:
         deidentifier = deidentify.choose(export, Warehouse(connections).names_of)
         policy = deidentify.policy(deidentifier, export)
-        decision = withdrawal.foresee(connections, allow_mass=allow_mass_withdraw)
+        decision = withdrawal.foresee(
+            connections, allow_mass=allow_mass_withdraw, deidentifies=export.deidentifies
+        )
         return forecast.read(connections, policy, limit, decision)
 
 
@@ -247,6 +249,7 @@ class _Session:
     withdrawer: Withdrawer
     bucket: Store
     policy: str
+    deidentifies: bool
     concurrency: int
     batch_size: int
     turn: Turn
@@ -260,8 +263,10 @@ class _Session:
             hand_out(self.ledger, crew, Order(due, limit, self.batch_size), tally.add)
 
     def withdraw(self, *, allow_mass: bool) -> Withdrawals:
-        """Take out of the bucket what is no longer eligible, as far as that is allowed."""
-        decision = withdrawal.decide(self.connections, allow_mass=allow_mass)
+        """Take out of the bucket what no longer belongs there, as far as that is allowed."""
+        decision = withdrawal.decide(
+            self.connections, allow_mass=allow_mass, deidentifies=self.deidentifies
+        )
         counts: Counter[str] = Counter()
         failed: list[StudyResult] = []
 
@@ -497,6 +502,7 @@ def _session(
             withdrawer=Withdrawer(bucket, ledger),
             bucket=bucket,
             policy=policy,
+            deidentifies=export.deidentifies,
             concurrency=export.concurrency,
             batch_size=export.batch_size,
             turn=turn,

@@ -294,6 +294,9 @@ _RESULT_OF_WITHDRAWAL = RESULT.format(
     errors="""jsonb_build_array(%(code)s::text || CASE
         WHEN withdrawal = '{deleted}' THEN ': the source has deleted it'
         WHEN withdrawal = '{forgotten}' THEN ': its organization is forgotten'
+        WHEN 'not_deidentified' = ANY (withdrawal) THEN ': it fails '
+            || array_to_string(array_remove(withdrawal, 'not_deidentified'), ', ')
+            || ', and is not known to be de-identified'
         ELSE ': it fails ' || array_to_string(withdrawal, ', ')
     END)""",
 )

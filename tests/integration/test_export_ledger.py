@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from dicom_export.store import Store
 from dicom_export.withdrawal import Withdrawer
 from eden.errors import UsageError
 from eden.settings import DestinationDatabase, Export, load
-from tests.support.exporting import Hospital, Image, Study, an_id
+from tests.support.exporting import PLANTED, Hospital, Image, Study, an_id
 from tests.support.exporting import requests as requests  # noqa: PLC0414  # fixture
 
 CRITERIA = (
@@ -81,9 +81,9 @@ class Ward(Hospital):
         assert found
         return found
 
-    def funnel(self) -> Funnel:
+    def funnel(self, *, deidentifies: bool = False) -> Funnel:
         """The funnel, whose numbers add up after whatever has happened."""
-        found = read_funnel(self.database)
+        found = read_funnel(self.database, deidentifies=deidentifies)
         assert found
         statuses = ("waiting", "exporting", "exported", "incomplete", "failed", "quarantined")
         assert found.eligible == sum(getattr(found, status) for status in statuses)
@@ -235,6 +235,91 @@ def test_a_rank_that_moved_freezes_what_is_in_the_bucket(ward: Ward, requests: R
     assert ward.objects_of(study) == set()
 
 
+@pytest.fixture
+def switch(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Choose how to de-identify from now on."""
+    monkeypatch.setenv("DEIDENTIFICATION_KEY", "a secret of this test, long enough to be one")
+    return lambda mode: monkeypatch.setenv("DEIDENTIFICATION", mode)
+
+
+def test_what_is_frozen_is_withdrawn_if_it_was_sent_before_the_switch(
+    ward: Ward, switch: Callable[[str], None], oracle: Oracle
+) -> None:
+    first, second, eligible = (ward.add_study(images=2) for _ in range(3))
+    ward.discover()
+    for study in (first, second):
+        ward.judge(study, "has_ranked_signer")
+    assert ward.discover().is_idle
+    oracle.requests.clear()
+
+    switch("basic")
+
+    # Two of three are a mass, whatever the reason.
+    refused = {"studies": 0, "objects": 0, "refused": 2}
+    assert oracle.foresee()["withdrawals"] == refused
+    found = ward.funnel(deidentifies=True).not_eligible
+    assert (found.frozen, found.to_withdraw, found.refused) == (0, 2, 2)
+    summary = ward.discover()
+    assert (summary.counts, summary.withdrawals.refused) == ({"exported": 1}, 2)
+    oracle.requests.clear()
+    removed = {"studies": 2, "objects": 8, "refused": 0}
+    assert oracle.foresee(allow_mass_withdraw=True)["withdrawals"] == removed
+
+    assert ward.discover(allow_mass_withdraw=True).withdrawals.withdrawn == 2
+
+    for study in (first, second):
+        its = [request for request in oracle.requests if request[1].startswith(study.prefix)]
+        assert its[0] == ("DELETE", study.metadata_key)
+        assert ward.status(study) == "withdrawn"
+        said = "WITHDRAWN: it fails has_ranked_signer, and is not known to be de-identified"
+        assert ward.result(study)["errors"] == [said]
+    assert set(ward.objects()) == ward.objects_of(eligible)
+    assert not [key for key, content in ward.objects().items() if PLANTED.encode() in content]
+    evidence = ward.one(
+        "SELECT withdrawal FROM ops.study_exports WHERE study_id = %s", first.study_id
+    )
+    assert evidence == ["has_ranked_signer", "not_deidentified"]
+
+    # What was sent since is frozen by its rank alone, as ever.
+    ward.judge(first)
+    assert ward.discover().counts == {"exported": 1}
+    for study in (first, eligible):
+        ward.judge(study, "has_ranked_signer")
+    oracle.requests.clear()
+    assert ward.discover().is_idle
+    assert oracle.requests == []
+    assert ward.funnel(deidentifies=True).not_eligible.frozen == 2
+    switch("off")
+    assert ward.discover().is_idle
+
+
+@pytest.mark.parametrize("requests_done", [None, 0, 2])
+def test_a_withdrawal_by_the_switch_is_ended_or_taken_back(
+    ward: Ward, switch: Callable[[str], None], requests_done: int | None
+) -> None:
+    study = ward.add_study(images=2)
+    ward.discover()
+    before = ward.objects()
+    ward.judge(study, "has_ranked_signer")
+    database, bucket, _ = ward.settings()
+    with Connections(database) as connections:
+        ledger = Ledger(connections, max_attempts=5)
+        decision = withdrawal.decide(connections, allow_mass=False, deidentifies=True)
+        assert decision.pending == 1
+        if requests_done is not None:
+            (lease,) = ledger.claim_withdrawals(10, decision.at)
+            with pytest.raises(SystemExit):
+                Withdrawer(_Dying(Store(bucket), requests_done), ledger).withdraw(lease)  # type: ignore[arg-type]
+    ward.database.execute("UPDATE ops.study_exports SET lease_until = now()")
+    switch("off" if requests_done in (None, 2) else "basic")
+
+    ward.discover()
+
+    assert ward.status(study) == ("exported" if requests_done is None else "withdrawn")
+    assert ward.objects() == (before if requests_done is None else {})
+    ward.funnel()
+
+
 def test_absence_is_no_evidence(ward: Ward, requests: Requests) -> None:
     studies = [ward.add_study(images=1) for _ in range(3)]
     ward.discover()
@@ -319,9 +404,10 @@ def test_more_than_one_in_twenty_is_a_mass_but_one_never_is(
             (leaving,),
         )
         with Connections(load(DestinationDatabase)) as connections:
-            foreseen = withdrawal.foresee(connections, allow_mass=False)
-            assert withdrawal.foresee(connections, allow_mass=True).refused == 0
-            decided = withdrawal.decide(connections, allow_mass=False)
+            foreseen = withdrawal.foresee(connections, allow_mass=False, deidentifies=False)
+            allowed = withdrawal.foresee(connections, allow_mass=True, deidentifies=False)
+            assert allowed.refused == 0
+            decided = withdrawal.decide(connections, allow_mass=False, deidentifies=False)
         assert foreseen.refused == decided.refused == refused
         assert foreseen.pending == decided.pending == (0 if refused else leaving)
         assert decided.exported == exported
@@ -363,7 +449,7 @@ def test_a_crash_in_the_middle_of_a_withdrawal_is_made_good(ward: Ward, requests
     database, bucket, _ = ward.settings()
     with Connections(database) as connections:
         ledger = Ledger(connections, max_attempts=1)
-        decision = withdrawal.decide(connections, allow_mass=True)
+        decision = withdrawal.decide(connections, allow_mass=True, deidentifies=False)
         (lease,) = [
             lease
             for lease in ledger.claim_withdrawals(10, decision.at)
@@ -407,7 +493,7 @@ def test_a_half_withdrawn_study_that_is_eligible_again_is_whole_again(ward: Ward
     database, bucket, _ = ward.settings()
     with Connections(database) as connections:
         ledger = Ledger(connections, max_attempts=5)
-        decision = withdrawal.decide(connections, allow_mass=True)
+        decision = withdrawal.decide(connections, allow_mass=True, deidentifies=False)
         (lease,) = ledger.claim_withdrawals(10, decision.at)
         with pytest.raises(SystemExit):
             Withdrawer(_Dying(Store(bucket), 1), ledger).withdraw(lease)  # type: ignore[arg-type]
@@ -517,7 +603,9 @@ def test_a_study_in_a_workers_hands_is_withdrawn_when_it_is_done(
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(ward.judge, study, "is_chest").result()
             with Connections(load(DestinationDatabase)) as connections:
-                assert withdrawal.decide(connections, allow_mass=True).pending == 0
+                assert (
+                    withdrawal.decide(connections, allow_mass=True, deidentifies=False).pending == 0
+                )
             assert ward.funnel().not_eligible.exporting == 1
         put(self, key, *rest)
 
