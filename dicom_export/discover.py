@@ -20,6 +20,7 @@ from dicom_export.connections import Connections
 from dicom_export.errors import (
     LeaseLost,
     MalformedStudyId,
+    StoreFailed,
     StudyNotEligible,
     StudyUnknown,
     describe,
@@ -37,6 +38,7 @@ from dicom_export.model import (
     Withdrawals,
 )
 from dicom_export.scratch import Budget
+from dicom_export.shelf import Shelf
 from dicom_export.store import Store
 from dicom_export.study import Exporter
 from dicom_export.warehouse import Warehouse
@@ -153,8 +155,9 @@ def process_study(
 ) -> StudyResult:
     """Export one study now, also when it has failed or is to be tried later.
 
-    A study that is exported and unchanged, or in quarantine, is left as it is, and its result is
-    the one that the ledger holds.
+    What the ledger takes to be in the bucket is looked for there, in one LIST request, and sent
+    again where it is missing or of another size. A study that is whole and unchanged, or in
+    quarantine, is left as it is, and its result is the one that the ledger holds.
 
     Raises:
         MalformedStudyId, StudyUnknown, StudyNotEligible: the message says why.
@@ -366,7 +369,9 @@ class _Session:
                 self.bucket.check_bucket()
             for start in range(0, len(chosen), self.batch_size):
                 batch = chosen[start : start + self.batch_size]
-                self._start_exporting(run, self.ledger.claim_these(batch))
+                # In this order, or those that are done meanwhile would be looked at, too.
+                finished = self.ledger.claim_finished(batch)
+                self._start(run, [*finished, *self.ledger.claim_these(batch)], self._repair)
                 while run.running:
                     run.advance()
         rows = self.ledger.rows(study_ids)
@@ -418,6 +423,11 @@ class _Session:
             run.advance()
 
     def _start_exporting(self, run: _Run, leases: Sequence[Lease]) -> None:
+        self._start(run, leases, self._export)
+
+    def _start(
+        self, run: _Run, leases: Sequence[Lease], export: Callable[[Lease, EligibleStudy], Worked]
+    ) -> None:
         study_ids = [lease.study_id for lease in leases]
         studies = self.marts.studies(study_ids) if leases else {}
         accepted = self.ledger.acceptances(study_ids) if leases else {}
@@ -428,7 +438,7 @@ class _Session:
                 self.ledger.release(lease, BUILD_SECONDS)
                 continue
             study = replace(study, accepted=accepted.get(lease.study_id, frozenset()))
-            do = partial(self._export, lease, study)
+            do = partial(export, lease, study)
             run.running[run.pool.submit(logs.carried(self._work), lease, do)] = lease
 
     def _start_withdrawing(self, run: _Run, leases: Sequence[Lease]) -> None:
@@ -473,6 +483,23 @@ class _Session:
             outcome = self.exporter.export_study(study, lease)
         fingerprint = combined_fingerprint(study.fingerprint, self.policy)
         return self.ledger.finish(lease, outcome, fingerprint, self.policy), outcome.result
+
+    def _repair(self, lease: Lease, study: EligibleStudy) -> Worked:
+        """Export a study, and what the bucket has lost of it; one that is whole stays as it is."""
+        try:
+            is_whole = Shelf(self.bucket, self.ledger, lease).compare(study.organization_id)
+        except StoreFailed as failure:
+            error = f"{Code.STORE_UNAVAILABLE}: {failure.key}"
+            if not lease.is_finished:
+                return self.ledger.give_up(lease, error)
+            self.ledger.release(lease)
+            result = self.ledger.held_back(lease.study_id, error)
+            return StudyStatus.EXPORTED, result or _nothing(lease.study_id, error)
+        if not (lease.is_finished and is_whole):
+            return self._export(lease, study)
+        self.ledger.release(lease)
+        row = self.ledger.rows([lease.study_id])[lease.study_id]
+        return row.status, self._known_result(lease.study_id, row)
 
     def _withdraw(self, lease: Lease) -> Worked:
         return self.withdrawer.withdraw(lease)

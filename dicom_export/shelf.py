@@ -9,7 +9,7 @@ from datetime import datetime
 
 from dicom_export.codes import Code
 from dicom_export.errors import StoreFailed
-from dicom_export.layout import CONTENT_TYPES
+from dicom_export.layout import CONTENT_TYPES, folder
 from dicom_export.leases import Lease
 from dicom_export.ledger import Ledger
 from dicom_export.model import PlacedObject
@@ -55,6 +55,25 @@ class Shelf:
         doubtful = {placed.key: replace(placed, in_doubt=True) for placed in objects}
         self._placed |= {key: doubtful[key] for key in doubtful if key in self._placed}
         return self._ledger.begin(self._lease, doubtful.values())
+
+    def compare(self, organization_id: str) -> bool:
+        """Put in doubt what is not in the bucket as the ledger has it, by key and size.
+
+        True where all is in place. One LIST request, or none where nothing is taken to be there.
+
+        Raises:
+            LeaseLost: another worker has the study, or may have.
+            StoreFailed: the bucket was not listed; nothing was noted.
+        """
+        if not self._placed or all(placed.in_doubt for placed in self):
+            return False
+        listed = self._list(organization_id)
+        differing = [placed for placed in self if listed.get(placed.key) != placed.bytes]
+        if differing:
+            # What names them is no longer right either.
+            metadata = [placed for placed in self if placed.kind == "metadata"]
+            self.announce([*differing, *metadata])
+        return not any(placed.in_doubt for placed in self)
 
     def put(self, placed: PlacedObject, blob: Blob) -> bool:
         """Send an object; False where the store would not have it, or has fallen silent.
@@ -103,6 +122,16 @@ class Shelf:
         """Describe an object that is in place already in the words of its row of today."""
         if self._placed.get(placed.key) == placed:
             self._placed[placed.key] = placed
+
+    def _list(self, organization_id: str) -> dict[str, int]:
+        """List all places where the study lies; there are two while it moves."""
+        self._lease.require()
+        organizations = {organization_id} | {placed.key.partition("/")[0] for placed in self}
+        listed: dict[str, int] = {}
+        for each in sorted(organizations):
+            prefix = folder(each, self._lease.study_id)
+            listed |= self._store.sizes(prefix, self._lease.require)
+        return listed
 
     def _note_failure(self, placed: PlacedObject, failure: StoreFailed) -> bool:
         self._placed[placed.key] = replace(placed, in_doubt=True)
