@@ -35,7 +35,8 @@ class Shelf:
         # Every further request would wait as long again; what it was for stays in doubt.
         self._is_store_silent = False
         self.errors: list[str] = []
-        """``STORE_UNAVAILABLE: key`` for every request that failed."""
+        """``STORE_UNAVAILABLE: key`` for every request that failed; of what the ledger does not
+        know, the study's prefix: its keys may say anything."""
 
     def __iter__(self) -> Iterator[PlacedObject]:
         return iter(tuple(self._placed.values()))
@@ -87,7 +88,7 @@ class Shelf:
         try:
             self._store.put(placed.key, blob, CONTENT_TYPES[placed.kind], self._lease.require)
         except StoreFailed as failure:
-            return self._note_failure(placed, failure)
+            return self._doubt(placed, failure)
         self._ledger.settle(self._lease, placed)
         self._placed[placed.key] = placed
         return True
@@ -104,7 +105,7 @@ class Shelf:
         try:
             self._store.delete(placed.key, self._lease.require)
         except StoreFailed as failure:
-            return self._note_failure(placed, failure)
+            return self._doubt(placed, failure)
         self._ledger.forget(self._lease, placed.key)
         self._placed.pop(placed.key, None)
         return True
@@ -117,6 +118,23 @@ class Shelf:
         """
         outcomes = [self.remove(placed) for placed in removals]
         return all(outcomes)
+
+    def clear(self, organization_id: str) -> bool:
+        """Remove everything of the study, also what the ledger does not know; metadata goes first.
+
+        False where something is left, or may be. One LIST request.
+
+        Raises:
+            LeaseLost: another worker has the study, or may have.
+        """
+        strays = self._find_strays(organization_id)
+        self.announce(self)
+        metadata = [placed for placed in self if placed.kind == "metadata"]
+        stray_metadata = [key for key in strays if key.endswith("/metadata.json")]
+        if self._remove_strays(stray_metadata) and self.remove_all(metadata):
+            self.remove_all(self)
+            self._remove_strays(key for key in strays if key not in stray_metadata)
+        return not self.errors
 
     def restate(self, placed: PlacedObject) -> None:
         """Describe an object that is in place already in the words of its row of today."""
@@ -133,8 +151,43 @@ class Shelf:
             listed |= self._store.sizes(prefix, self._lease.require)
         return listed
 
-    def _note_failure(self, placed: PlacedObject, failure: StoreFailed) -> bool:
+    def _find_strays(self, organization_id: str) -> list[str]:
+        try:
+            listed = self._list(organization_id)
+        except StoreFailed as failure:
+            self._note_failure(failure)
+            return []
+        strays = [key for key in listed if key not in self._placed]
+        if strays:
+            log.warning(
+                "study %s: %d objects that the ledger did not know",
+                self._lease.study_id,
+                len(strays),
+            )
+        return strays
+
+    def _remove_strays(self, keys: Iterable[str]) -> bool:
+        outcomes = [self._remove_stray(key) for key in keys]
+        return all(outcomes)
+
+    def _remove_stray(self, key: str) -> bool:
+        if self._is_store_silent:
+            return False
+        self._lease.require()
+        try:
+            self._store.delete(key, self._lease.require)
+        except StoreFailed as failure:
+            prefix = "".join(key.partition(f"/{self._lease.study_id}/")[:2])
+            shown = StoreFailed(prefix, failure.reason, was_answered=failure.was_answered)
+            return self._note_failure(shown)
+        self._ledger.confirm(self._lease)
+        return True
+
+    def _doubt(self, placed: PlacedObject, failure: StoreFailed) -> bool:
         self._placed[placed.key] = replace(placed, in_doubt=True)
+        return self._note_failure(failure)
+
+    def _note_failure(self, failure: StoreFailed) -> bool:
         self._is_store_silent = not failure.was_answered
         self.errors.append(f"{Code.STORE_UNAVAILABLE}: {failure.key}")
         log.warning("study %s: %s", self._lease.study_id, failure)

@@ -221,7 +221,7 @@ class Withdrawer:
     ledger: Ledger
 
     def withdraw(self, lease: Lease) -> tuple[StudyStatus, StudyResult]:
-        """Remove one study: ``metadata.json`` first, then the rest.
+        """Remove one study: ``metadata.json`` first, then all that lies under its prefix.
 
         WITHDRAWN where nothing is left of it, else INCOMPLETE.
 
@@ -229,9 +229,7 @@ class Withdrawer:
             LeaseLost: another worker took the study over; this one stopped writing.
         """
         shelf = Shelf(self.store, self.ledger, lease)
-        shelf.announce(shelf)
-        metadata = [placed for placed in shelf if placed.kind == "metadata"]
-        others = [placed for placed in shelf if placed.kind != "metadata"]
-        if shelf.remove_all(metadata) and shelf.remove_all(others):
+        row = self.ledger.rows([lease.study_id])[lease.study_id]
+        if shelf.clear(row.organization_id):
             return StudyStatus.WITHDRAWN, self.ledger.finish_withdrawal(lease)
         return StudyStatus.INCOMPLETE, self.ledger.fail_withdrawal(lease, shelf.errors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 import pwd
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from dicom_export.ledger import Ledger
 from dicom_export.store import Store
 from dicom_export.withdrawal import Withdrawer
 from eden.errors import UsageError
-from eden.settings import DestinationDatabase, Export, load
+from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.support.exporting import PLANTED, Hospital, Image, Study, an_id
 from tests.support.exporting import requests as requests  # noqa: PLC0414  # fixture
 
@@ -72,6 +73,10 @@ class Ward(Hospital):
             "VALUES ('pacs_studies', %s, %s, gen_random_uuid())",
             (study.organization_id, study.study_id),
         )
+
+    def put(self, key: str) -> None:
+        """Put an object into the bucket that the ledger does not know."""
+        self.client().put_object(Bucket=load(ObjectStore).bucket, Key=key, Body=b"x")
 
     def objects_of(self, study: Study) -> set[str]:
         return {key for key in self.objects() if key.startswith(study.prefix)}
@@ -440,10 +445,11 @@ def test_a_mass_is_refused_and_the_rest_goes_on(ward: Ward, requests: Requests) 
     assert set(ward.objects()) == ward.objects_of(studies[2]) | ward.objects_of(new)
 
 
-@pytest.mark.parametrize("requests_done", range(4))
+@pytest.mark.parametrize("requests_done", range(5))
 def test_a_crash_in_the_middle_of_a_withdrawal_is_made_good(ward: Ward, requests_done: int) -> None:
     study, other = ward.add_study(images=2), ward.add_study(images=1)
     ward.discover()
+    ward.put(f"{study.prefix}/stray")
     for one in (study, other):
         ward.judge(one, "is_chest")
     database, bucket, _ = ward.settings()
@@ -483,6 +489,9 @@ class _Dying:
         if self.left == 0:
             raise SystemExit
         self.left -= 1
+
+    def sizes(self, *arguments: Any) -> dict[str, int]:
+        return self.store.sizes(*arguments)
 
 
 def test_a_half_withdrawn_study_that_is_eligible_again_is_whole_again(ward: Ward) -> None:
@@ -588,6 +597,134 @@ def test_a_store_that_holds_on_to_metadata_keeps_the_whole_study(
     assert ward.discover().withdrawals.failed
     assert ward.objects_of(study) == {study.report_key}
     broken.clear()
+    assert ward.discover().withdrawals.withdrawn == 1
+    assert ward.objects() == {}
+
+
+# What the ledger does not know -----------------------------------------------------------------
+
+
+def make_ineligible(ward: Ward, study: Study) -> None:
+    ward.judge(study, "is_chest")
+
+
+def put_in_quarantine(ward: Ward, study: Study) -> None:
+    ward.add_image(study, PatientID="somebody else", instance_number=9)
+    ward.touch(study)
+
+
+@pytest.fixture
+def requests_and_lists(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> Requests:
+    """As ``requests``, and LIST with the prefix."""
+    sizes = Store.sizes
+
+    def wrapped(self: Store, prefix: str, *rest: Any) -> dict[str, int]:
+        requests.append(("LIST", prefix))
+        return sizes(self, prefix, *rest)
+
+    monkeypatch.setattr(Store, "sizes", wrapped)
+    return requests
+
+
+@pytest.mark.parametrize(
+    ("happens", "status"), [(make_ineligible, "withdrawn"), (put_in_quarantine, "quarantined")]
+)
+def test_nothing_of_a_study_stays_also_what_the_ledger_has_lost(
+    ward: Ward,
+    requests_and_lists: Requests,
+    broken: list[str],
+    caplog: pytest.LogCaptureFixture,
+    happens: Callable[[Ward, Study], None],
+    status: str,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    study, other = ward.add_study(images=1), ward.add_study(images=1)
+    ward.discover()
+    listed = ("LIST", f"{study.prefix}/")
+    assert listed not in requests_and_lists
+    # An older ledger: of the report it still knows.
+    ward.database.execute(
+        "DELETE FROM ops.exported_objects WHERE study_id = %s AND kind <> 'report'",
+        (study.study_id,),
+    )
+    stray = f"{study.prefix}/dicom_files/{PLANTED}.dcm"
+    ward.put(stray)
+    ward.put(f"{study.prefix}-not")
+    neighbours = {f"{study.prefix}-not", *ward.objects_of(other)}
+    happens(ward, study)
+    requests_and_lists.clear()
+    broken.append(PLANTED)
+
+    summary = ward.discover()
+
+    (result,) = [*summary.results, *summary.withdrawals.failed]
+    assert result.errors[-1] == f"STORE_UNAVAILABLE: {study.prefix}/"
+    assert ward.status(study) == "incomplete"
+    assert set(ward.objects()) == {stray, *neighbours}
+    assert requests_and_lists[:2] == [listed, ("DELETE", study.metadata_key)]
+    broken.clear()
+    ward.make_due()
+    ward.discover()
+    assert ward.status(study) == status
+    assert set(ward.objects()) == neighbours
+    assert requests_and_lists.count(listed) == 2
+    # Whoever put it there may have named it after the patient.
+    told = caplog.text.replace(str(ward.archive), "") + str(ward.result(study)) + repr(result)
+    assert PLANTED not in told
+
+
+@pytest.mark.parametrize("happens", [make_ineligible, put_in_quarantine])
+def test_what_could_not_be_listed_is_not_taken_for_gone(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Ward, Study], None]
+) -> None:
+    study = ward.add_study(images=1)
+    ward.discover()
+    ward.put(f"{study.prefix}/stray")
+    happens(ward, study)
+
+    def refuse(self: Store, prefix: str, *_: Any) -> dict[str, int]:
+        raise dicom_export.errors.StoreFailed(prefix, "SlowDown")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "sizes", refuse)
+        assert not ward.discover().success
+    assert set(ward.objects()) == {f"{study.prefix}/stray"}
+    assert ward.status(study) == "incomplete"
+    ward.make_due()
+    ward.discover()
+    assert ward.objects() == {}
+
+
+@pytest.mark.parametrize("when", ["listing", "removing"])
+def test_a_worker_that_loses_the_study_meanwhile_removes_nothing_more(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    study = ward.add_study(images=1)
+    ward.discover()
+    for name in ("metadata.json", "a", "b"):
+        ward.put(f"{study.prefix}/more/{name}")
+    before = set(ward.objects())
+    ward.judge(study, "is_chest")
+    database, bucket, _ = ward.settings()
+    name = {"listing": "sizes", "removing": "delete"}[when]
+    original = getattr(Store, name)
+
+    def lose(self: Store, *arguments: Any) -> Any:
+        found = original(self, *arguments)
+        ward.database.execute("UPDATE ops.study_exports SET lease_owner = 'somebody else'")
+        return found
+
+    with Connections(database) as connections:
+        ledger = Ledger(connections, max_attempts=5)
+        decision = withdrawal.decide(connections, allow_mass=True, deidentifies=False)
+        (lease,) = ledger.claim_withdrawals(10, decision.at)
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, name, lose)
+            with pytest.raises(LeaseLost):
+                Withdrawer(Store(bucket), ledger).withdraw(lease)
+    gone = {f"{study.prefix}/more/metadata.json"} if when == "removing" else set()
+    assert before - set(ward.objects()) == gone
+    ward.database.execute("UPDATE ops.study_exports SET lease_until = now()")
     assert ward.discover().withdrawals.withdrawn == 1
     assert ward.objects() == {}
 
