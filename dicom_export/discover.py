@@ -20,6 +20,7 @@ from dicom_export.connections import Connections
 from dicom_export.errors import (
     LeaseLost,
     MalformedStudyId,
+    StoreFailed,
     StudyNotEligible,
     StudyUnknown,
     describe,
@@ -37,6 +38,7 @@ from dicom_export.model import (
     Withdrawals,
 )
 from dicom_export.scratch import Budget
+from dicom_export.shelf import Shelf
 from dicom_export.store import Store
 from dicom_export.study import Exporter
 from dicom_export.warehouse import Warehouse
@@ -123,7 +125,9 @@ def foresee(
     with Connections(warehouse) as connections:
         deidentifier = deidentify.choose(export, Warehouse(connections).names_of)
         policy = deidentify.policy(deidentifier, export)
-        decision = withdrawal.foresee(connections, allow_mass=allow_mass_withdraw)
+        decision = withdrawal.foresee(
+            connections, allow_mass=allow_mass_withdraw, deidentifies=export.deidentifies
+        )
         return forecast.read(connections, policy, limit, decision)
 
 
@@ -151,8 +155,9 @@ def process_study(
 ) -> StudyResult:
     """Export one study now, also when it has failed or is to be tried later.
 
-    A study that is exported and unchanged, or in quarantine, is left as it is, and its result is
-    the one that the ledger holds.
+    What the ledger takes to be in the bucket is looked for there, in one LIST request, and sent
+    again where it is missing or of another size. A study that is whole and unchanged, or in
+    quarantine, is left as it is, and its result is the one that the ledger holds.
 
     Raises:
         MalformedStudyId, StudyUnknown, StudyNotEligible: the message says why.
@@ -247,6 +252,7 @@ class _Session:
     withdrawer: Withdrawer
     bucket: Store
     policy: str
+    deidentifies: bool
     concurrency: int
     batch_size: int
     turn: Turn
@@ -260,8 +266,10 @@ class _Session:
             hand_out(self.ledger, crew, Order(due, limit, self.batch_size), tally.add)
 
     def withdraw(self, *, allow_mass: bool) -> Withdrawals:
-        """Take out of the bucket what is no longer eligible, as far as that is allowed."""
-        decision = withdrawal.decide(self.connections, allow_mass=allow_mass)
+        """Take out of the bucket what no longer belongs there, as far as that is allowed."""
+        decision = withdrawal.decide(
+            self.connections, allow_mass=allow_mass, deidentifies=self.deidentifies
+        )
         counts: Counter[str] = Counter()
         failed: list[StudyResult] = []
 
@@ -361,7 +369,9 @@ class _Session:
                 self.bucket.check_bucket()
             for start in range(0, len(chosen), self.batch_size):
                 batch = chosen[start : start + self.batch_size]
-                self._start_exporting(run, self.ledger.claim_these(batch))
+                # In this order, or those that are done meanwhile would be looked at, too.
+                finished = self.ledger.claim_finished(batch)
+                self._start(run, [*finished, *self.ledger.claim_these(batch)], self._repair)
                 while run.running:
                     run.advance()
         rows = self.ledger.rows(study_ids)
@@ -413,6 +423,11 @@ class _Session:
             run.advance()
 
     def _start_exporting(self, run: _Run, leases: Sequence[Lease]) -> None:
+        self._start(run, leases, self._export)
+
+    def _start(
+        self, run: _Run, leases: Sequence[Lease], export: Callable[[Lease, EligibleStudy], Worked]
+    ) -> None:
         study_ids = [lease.study_id for lease in leases]
         studies = self.marts.studies(study_ids) if leases else {}
         accepted = self.ledger.acceptances(study_ids) if leases else {}
@@ -423,7 +438,7 @@ class _Session:
                 self.ledger.release(lease, BUILD_SECONDS)
                 continue
             study = replace(study, accepted=accepted.get(lease.study_id, frozenset()))
-            do = partial(self._export, lease, study)
+            do = partial(export, lease, study)
             run.running[run.pool.submit(logs.carried(self._work), lease, do)] = lease
 
     def _start_withdrawing(self, run: _Run, leases: Sequence[Lease]) -> None:
@@ -469,6 +484,23 @@ class _Session:
         fingerprint = combined_fingerprint(study.fingerprint, self.policy)
         return self.ledger.finish(lease, outcome, fingerprint, self.policy), outcome.result
 
+    def _repair(self, lease: Lease, study: EligibleStudy) -> Worked:
+        """Export a study, and what the bucket has lost of it; one that is whole stays as it is."""
+        try:
+            is_whole = Shelf(self.bucket, self.ledger, lease).compare(study.organization_id)
+        except StoreFailed as failure:
+            error = f"{Code.STORE_UNAVAILABLE}: {failure.key}"
+            if not lease.is_finished:
+                return self.ledger.give_up(lease, error)
+            self.ledger.release(lease)
+            result = self.ledger.held_back(lease.study_id, error)
+            return StudyStatus.EXPORTED, result or _nothing(lease.study_id, error)
+        if not (lease.is_finished and is_whole):
+            return self._export(lease, study)
+        self.ledger.release(lease)
+        row = self.ledger.rows([lease.study_id])[lease.study_id]
+        return row.status, self._known_result(lease.study_id, row)
+
     def _withdraw(self, lease: Lease) -> Worked:
         return self.withdrawer.withdraw(lease)
 
@@ -497,6 +529,7 @@ def _session(
             withdrawer=Withdrawer(bucket, ledger),
             bucket=bucket,
             policy=policy,
+            deidentifies=export.deidentifies,
             concurrency=export.concurrency,
             batch_size=export.batch_size,
             turn=turn,

@@ -102,7 +102,7 @@ _LEDGER = """
 SELECT
     status, attempts, doctor_rank, first_seen_at, exported_at, updated_at,
     CASE WHEN status IN ('waiting', 'incomplete') THEN next_attempt_at END AS next_attempt_at,
-    lease_owner, lease_until, result
+    lease_owner, lease_until, result, substring(policy FROM 'mode=([^/]*)') AS deidentification
 FROM ops.study_exports
 WHERE study_id = %(id)s
 """
@@ -163,6 +163,8 @@ class LedgerEntry:
     """Before this moment no discovery takes it; None where none would."""
     lease_owner: str | None
     lease_until: datetime | None
+    deidentification: str | None
+    """What DEIDENTIFICATION was when it was last worked on; None where it never was."""
     error_codes: Mapping[str, int]
     """Codes of the last result's errors, and how often each stands there."""
     errors: tuple[str, ...]

@@ -153,7 +153,7 @@ class _Emptying:
 def _remove_strays(bucket: Store, organization_id: UUID) -> None:
     """Remove what the ledger does not know of, such as what an older backup of it has lost."""
     try:
-        keys = list(bucket.keys(f"{organization_id}/"))
+        keys = bucket.sizes(f"{organization_id}/")
         for key in sorted(keys, key=lambda key: not key.endswith("/metadata.json")):
             bucket.delete(key)
     except StoreFailed as failure:

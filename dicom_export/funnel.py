@@ -80,7 +80,10 @@ class NotEligible:
     """Studies of the ledger that are no longer eligible; they are not in the funnel."""
 
     frozen: int
-    """Exported; of the criteria only the doctor's rank has moved: they stay as they are."""
+    """Exported; of the criteria only the doctor's rank has moved: they stay as they are.
+
+    Not those that were sent as they were, where a discovery would de-identify.
+    """
     to_withdraw: int
     """To be taken out of the bucket by the next discovery."""
     refused: int
@@ -151,11 +154,15 @@ class Funnel:
         return asdict(self)
 
 
-def read_funnel(connection: Connection) -> Funnel | None:
-    """Read where the studies stand; None where the marts were never built."""
+def read_funnel(connection: Connection, *, deidentifies: bool = False) -> Funnel | None:
+    """Read where the studies stand; None where the marts were never built.
+
+    ``deidentifies`` says that a discovery would de-identify (:func:`withdrawal.decide`).
+    """
     if not _is_built(connection):
         return None
-    counts = connection.execute(_COUNTS, {"percent": MASS_PERCENT, "allow_mass": False}).fetchall()
+    parameters = {"percent": MASS_PERCENT, "allow_mass": False, "deidentifies": deidentifies}
+    counts = connection.execute(_COUNTS, parameters).fetchall()
     eligible = {name: count for kind, name, count in counts if kind == "eligible"}
     others = {name: count for kind, name, count in counts if kind == "others"}
     oldest = connection.execute(_OLDEST).fetchone()

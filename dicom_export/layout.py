@@ -24,22 +24,27 @@ CONTENT_TYPES: Mapping[str, str] = {
 
 def metadata_key(study: EligibleStudy) -> str:
     """``{organization_id}/{study_id}/metadata.json``."""
-    return f"{_folder(study)}/metadata.json"
+    return f"{_folder(study)}metadata.json"
 
 
 def report_key(study: EligibleStudy, report: EligibleReport) -> str:
     """``{organization_id}/{study_id}/reports/{report_id}.txt``."""
-    return f"{_folder(study)}/reports/{report.report_id}.txt"
+    return f"{_folder(study)}reports/{report.report_id}.txt"
 
 
 def image_key(study: EligibleStudy, image: EligibleImage) -> str:
     """``.../dicom_files/{series_id}/{instance_number:04d}_{image_id}.dcm``; null prints 0000."""
     number = image.instance_number or 0
-    return f"{_folder(study)}/dicom_files/{image.series_id}/{number:04d}_{image.image_id}.dcm"
+    return f"{_folder(study)}dicom_files/{image.series_id}/{number:04d}_{image.image_id}.dcm"
+
+
+def folder(organization_id: str, study_id: str) -> str:
+    """``{organization_id}/{study_id}/``: the prefix of all that a study has in the bucket."""
+    return f"{organization_id}/{study_id}/"
 
 
 def _folder(study: EligibleStudy) -> str:
-    return f"{study.organization_id}/{study.study_id}"
+    return folder(study.organization_id, study.study_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class Lease:
     owner: str
     deadline: float
     """By :func:`clock` of this machine, and never later than by the database's."""
+    is_finished: bool = False
+    """Whether the study was exported, and unchanged since, when it was claimed."""
 
     def require(self) -> None:
         """Make sure, without asking the database, that no other worker can have taken over.

@@ -113,6 +113,10 @@ _ASKED_FOR = f"""
     AND {_ELIGIBLE}
 """
 
+_FINISHED = f"""
+    s.study_id = ANY (%(ids)s::uuid[]) AND s.status = 'exported' AND {_ELIGIBLE}
+"""
+
 # Once per run and study, whatever comes of it: one that could not be removed waits for the next.
 _TO_WITHDRAW = """
     s.withdrawal IS NOT NULL AND s.status <> 'withdrawn' AND s.updated_at <= %(since)s
@@ -175,7 +179,7 @@ WITH chosen AS (
 )
 UPDATE ops.study_exports AS s
 SET status = 'exporting',
-    attempts = s.attempts + 1,
+    attempts = CASE WHEN %(is_finished)s THEN 1 ELSE s.attempts + 1 END,
     lease_owner = %(owner)s,
     lease_until = clock_timestamp() + %(seconds)s * interval '1 second',
     updated_at = clock_timestamp()
@@ -243,8 +247,13 @@ RETURNING clock_timestamp()
 
 _RELEASE = """
 UPDATE ops.study_exports
-SET status = 'waiting', attempts = greatest(attempts - 1, 0), lease_owner = NULL,
-    lease_until = NULL, updated_at = clock_timestamp(),
+SET status = CASE WHEN %(is_finished)s THEN 'exported' ELSE 'waiting' END,
+    -- A refresh may have noted a change meanwhile: the next one shall see it.
+    fingerprint = CASE
+        WHEN %(is_finished)s THEN coalesce(exported_fingerprint, '') ELSE fingerprint
+    END,
+    attempts = greatest(attempts - 1, 0), lease_owner = NULL, lease_until = NULL,
+    updated_at = clock_timestamp(),
     next_attempt_at = CASE
         WHEN %(wait)s = 0 AND next_attempt_at IS NOT NULL THEN next_attempt_at
         ELSE clock_timestamp() + %(wait)s * interval '1 second'
@@ -294,6 +303,9 @@ _RESULT_OF_WITHDRAWAL = RESULT.format(
     errors="""jsonb_build_array(%(code)s::text || CASE
         WHEN withdrawal = '{deleted}' THEN ': the source has deleted it'
         WHEN withdrawal = '{forgotten}' THEN ': its organization is forgotten'
+        WHEN 'not_deidentified' = ANY (withdrawal) THEN ': it fails '
+            || array_to_string(array_remove(withdrawal, 'not_deidentified'), ', ')
+            || ', and is not known to be de-identified'
         ELSE ': it fails ' || array_to_string(withdrawal, ', ')
     END)""",
 )
@@ -558,6 +570,14 @@ class Ledger:
         parameters = {"ids": list(study_ids), "limit": len(study_ids)}
         return self._claim(_ASKED_FOR, "s.next_attempt_at", parameters)
 
+    def claim_finished(self, study_ids: Sequence[str]) -> list[Lease]:
+        """Take those of the given studies that are exported and unchanged, to look after them.
+
+        Their attempts are counted from one: a worker that dies over a look must not fail a study.
+        """
+        parameters = {"ids": list(study_ids), "limit": len(study_ids)}
+        return self._claim(_FINISHED, "s.study_id", parameters, is_finished=True)
+
     def claim_withdrawals(self, limit: int, since: datetime) -> list[Lease]:
         """Take up to ``limit`` studies that are to be withdrawn and were not touched ``since``."""
         return self._claim(_TO_WITHDRAW, "s.study_id", {"since": since, "limit": limit})
@@ -608,8 +628,8 @@ class Ledger:
             return self._confirm(connection, lease)
 
     def release(self, lease: Lease, wait_seconds: float = 0) -> None:
-        """Put back a study that was not begun; the attempt does not count."""
-        parameters = _of(lease) | {"wait": wait_seconds}
+        """Put back a study that was not begun, as it was; the attempt does not count."""
+        parameters = _of(lease) | {"wait": wait_seconds, "is_finished": lease.is_finished}
         with self._connections.borrow() as connection:
             connection.execute(_RELEASE, parameters)
         self._held.drop(lease)
@@ -722,15 +742,24 @@ class Ledger:
         return StudyResult.from_dict(result)
 
     def _claim(
-        self, condition: LiteralString, order: LiteralString, parameters: dict[str, Any]
+        self,
+        condition: LiteralString,
+        order: LiteralString,
+        parameters: dict[str, Any],
+        *,
+        is_finished: bool = False,
     ) -> list[Lease]:
         owner = new_owner()
         until = deadline(self.lease_seconds)
         query = sql.SQL(_CLAIM).format(condition=sql.SQL(condition), order=sql.SQL(order))
-        values = parameters | {"owner": owner, "seconds": self.lease_seconds}
+        values = parameters | {
+            "owner": owner,
+            "seconds": self.lease_seconds,
+            "is_finished": is_finished,
+        }
         with self._connections.borrow() as connection:
             rows = connection.execute(query, values).fetchall()
-        leases = [Lease(study_id, owner, until) for (study_id,) in rows]
+        leases = [Lease(study_id, owner, until, is_finished) for (study_id,) in rows]
         self._held.add(leases)
         return leases
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from dicom_export.codes import Code
 from dicom_export.errors import StoreFailed
-from dicom_export.layout import CONTENT_TYPES
+from dicom_export.layout import CONTENT_TYPES, folder
 from dicom_export.leases import Lease
 from dicom_export.ledger import Ledger
 from dicom_export.model import PlacedObject
@@ -35,7 +35,8 @@ class Shelf:
         # Every further request would wait as long again; what it was for stays in doubt.
         self._is_store_silent = False
         self.errors: list[str] = []
-        """``STORE_UNAVAILABLE: key`` for every request that failed."""
+        """``STORE_UNAVAILABLE: key`` for every request that failed; of what the ledger does not
+        know, the study's prefix: its keys may say anything."""
 
     def __iter__(self) -> Iterator[PlacedObject]:
         return iter(tuple(self._placed.values()))
@@ -56,6 +57,25 @@ class Shelf:
         self._placed |= {key: doubtful[key] for key in doubtful if key in self._placed}
         return self._ledger.begin(self._lease, doubtful.values())
 
+    def compare(self, organization_id: str) -> bool:
+        """Put in doubt what is not in the bucket as the ledger has it, by key and size.
+
+        True where all is in place. One LIST request, or none where nothing is taken to be there.
+
+        Raises:
+            LeaseLost: another worker has the study, or may have.
+            StoreFailed: the bucket was not listed; nothing was noted.
+        """
+        if not self._placed or all(placed.in_doubt for placed in self):
+            return False
+        listed = self._list(organization_id)
+        differing = [placed for placed in self if listed.get(placed.key) != placed.bytes]
+        if differing:
+            # What names them is no longer right either.
+            metadata = [placed for placed in self if placed.kind == "metadata"]
+            self.announce([*differing, *metadata])
+        return not any(placed.in_doubt for placed in self)
+
     def put(self, placed: PlacedObject, blob: Blob) -> bool:
         """Send an object; False where the store would not have it, or has fallen silent.
 
@@ -68,7 +88,7 @@ class Shelf:
         try:
             self._store.put(placed.key, blob, CONTENT_TYPES[placed.kind], self._lease.require)
         except StoreFailed as failure:
-            return self._note_failure(placed, failure)
+            return self._doubt(placed, failure)
         self._ledger.settle(self._lease, placed)
         self._placed[placed.key] = placed
         return True
@@ -85,7 +105,7 @@ class Shelf:
         try:
             self._store.delete(placed.key, self._lease.require)
         except StoreFailed as failure:
-            return self._note_failure(placed, failure)
+            return self._doubt(placed, failure)
         self._ledger.forget(self._lease, placed.key)
         self._placed.pop(placed.key, None)
         return True
@@ -99,13 +119,75 @@ class Shelf:
         outcomes = [self.remove(placed) for placed in removals]
         return all(outcomes)
 
+    def clear(self, organization_id: str) -> bool:
+        """Remove everything of the study, also what the ledger does not know; metadata goes first.
+
+        False where something is left, or may be. One LIST request.
+
+        Raises:
+            LeaseLost: another worker has the study, or may have.
+        """
+        strays = self._find_strays(organization_id)
+        self.announce(self)
+        metadata = [placed for placed in self if placed.kind == "metadata"]
+        stray_metadata = [key for key in strays if key.endswith("/metadata.json")]
+        if self._remove_strays(stray_metadata) and self.remove_all(metadata):
+            self.remove_all(self)
+            self._remove_strays(key for key in strays if key not in stray_metadata)
+        return not self.errors
+
     def restate(self, placed: PlacedObject) -> None:
         """Describe an object that is in place already in the words of its row of today."""
         if self._placed.get(placed.key) == placed:
             self._placed[placed.key] = placed
 
-    def _note_failure(self, placed: PlacedObject, failure: StoreFailed) -> bool:
+    def _list(self, organization_id: str) -> dict[str, int]:
+        """List all places where the study lies; there are two while it moves."""
+        self._lease.require()
+        organizations = {organization_id} | {placed.key.partition("/")[0] for placed in self}
+        listed: dict[str, int] = {}
+        for each in sorted(organizations):
+            prefix = folder(each, self._lease.study_id)
+            listed |= self._store.sizes(prefix, self._lease.require)
+        return listed
+
+    def _find_strays(self, organization_id: str) -> list[str]:
+        try:
+            listed = self._list(organization_id)
+        except StoreFailed as failure:
+            self._note_failure(failure)
+            return []
+        strays = [key for key in listed if key not in self._placed]
+        if strays:
+            log.warning(
+                "study %s: %d objects that the ledger did not know",
+                self._lease.study_id,
+                len(strays),
+            )
+        return strays
+
+    def _remove_strays(self, keys: Iterable[str]) -> bool:
+        outcomes = [self._remove_stray(key) for key in keys]
+        return all(outcomes)
+
+    def _remove_stray(self, key: str) -> bool:
+        if self._is_store_silent:
+            return False
+        self._lease.require()
+        try:
+            self._store.delete(key, self._lease.require)
+        except StoreFailed as failure:
+            prefix = "".join(key.partition(f"/{self._lease.study_id}/")[:2])
+            shown = StoreFailed(prefix, failure.reason, was_answered=failure.was_answered)
+            return self._note_failure(shown)
+        self._ledger.confirm(self._lease)
+        return True
+
+    def _doubt(self, placed: PlacedObject, failure: StoreFailed) -> bool:
         self._placed[placed.key] = replace(placed, in_doubt=True)
+        return self._note_failure(failure)
+
+    def _note_failure(self, failure: StoreFailed) -> bool:
         self._is_store_silent = not failure.was_answered
         self.errors.append(f"{Code.STORE_UNAVAILABLE}: {failure.key}")
         log.warning("study %s: %s", self._lease.study_id, failure)

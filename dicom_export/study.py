@@ -112,15 +112,12 @@ class _Publication:
     def run(self) -> StudyOutcome:
         verdict = self._prepared.verdict
         is_complete = verdict is StudyStatus.EXPORTED
-        wanted = {} if verdict is StudyStatus.QUARANTINED else _uploads(self._prepared)
-        plan = self._plan(wanted, is_complete)
-        if touched := list(plan.touched()):
-            self._shelf.announce(touched)
-        # What a metadata.json names may not change before it is gone.
-        if self._shelf.remove_all(plan.retired):
-            for upload in plan.uploads:
-                self._shelf.put(upload.placed, upload.blob)
-            self._shelf.remove_all(plan.removals)
+        wanted: Mapping[str, _Upload] = {}
+        if verdict is StudyStatus.QUARANTINED:
+            self._shelf.clear(self._study.organization_id)
+        else:
+            wanted = _uploads(self._prepared)
+            self._carry_out(self._plan(wanted, is_complete))
         if is_complete and not self._shelf.errors:
             self._publish_metadata(wanted)
         for upload in wanted.values():
@@ -129,6 +126,15 @@ class _Publication:
             # Also out of quarantine: what could not be removed must be tried again.
             verdict = StudyStatus.INCOMPLETE
         return self._outcome(verdict, wanted)
+
+    def _carry_out(self, plan: _Plan) -> None:
+        if touched := list(plan.touched()):
+            self._shelf.announce(touched)
+        # What a metadata.json names may not change before it is gone.
+        if self._shelf.remove_all(plan.retired):
+            for upload in plan.uploads:
+                self._shelf.put(upload.placed, upload.blob)
+            self._shelf.remove_all(plan.removals)
 
     def _plan(self, wanted: Mapping[str, _Upload], is_complete: bool) -> _Plan:
         keep = {*wanted, *self._unfetched_keys()}
@@ -148,8 +154,6 @@ class _Publication:
 
         Not those that were sent under another policy: it may have been none at all.
         """
-        if self._prepared.verdict is StudyStatus.QUARANTINED:
-            return set()
         keys = {
             image_key(self._study, prepared.image)
             for prepared in self._prepared.images

@@ -6,7 +6,9 @@ is a row of ``study_eligibility`` that says which criterion a study fails, or a 
 
 The rank of a doctor moves by itself, through studies that have nothing to do with the one in
 question. So criterion 4 alone freezes a study that is in the bucket as it is; one that never got
-there completely is withdrawn like any other, since nobody would ever complete it.
+there completely is withdrawn like any other, since nobody would ever complete it. So is one that
+was sent as it was before de-identification was chosen: it can't be sent again, having no eligible
+row, and a study that is missing weighs less than one that names its patient (docs/decisions/0011).
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ judged AS MATERIALIZED (
             SELECT FROM ops.exported_objects AS o
             WHERE o.study_id = s.study_id AND o.kind = 'metadata' AND NOT o.in_doubt
         ) AS is_published,
+        %(deidentifies)s AND coalesce('mode=off' = ANY (string_to_array(s.policy, '/')), true)
+            AS is_identified,
         CASE
             WHEN j.study_id IS NOT NULL THEN {FAILED_CRITERIA}
             WHEN EXISTS (
@@ -60,6 +64,15 @@ judged AS MATERIALIZED (
             SELECT FROM ops.organizations AS gone
             WHERE gone.organization_id = s.organization_id AND gone.forgotten_at IS NOT NULL
         )
+), reasoned AS (
+    SELECT study_id, withdrawal, is_published,
+        CASE
+            WHEN reasons = ARRAY['has_ranked_signer'] AND is_identified
+                AND (is_published OR 'not_deidentified' = ANY (withdrawal))
+                THEN array_append(reasons, 'not_deidentified')
+            ELSE reasons
+        END AS reasons
+    FROM judged
 ), verdicts AS MATERIALIZED (
     SELECT *, CASE
         -- What was begun is brought to its end.
@@ -68,12 +81,13 @@ judged AS MATERIALIZED (
         WHEN reasons = ARRAY['has_ranked_signer'] AND is_published THEN 'frozen'
         ELSE 'to_withdraw'
     END AS verdict
-    FROM judged
+    FROM reasoned
 )
 """
 """Every study of the ledger that is not eligible, with what is to become of it and why.
 
-Those in other workers' hands are left out.
+Those in other workers' hands are left out. Takes the parameter ``deidentifies``: whether what is
+sent now is de-identified.
 """
 
 # One statement, since a build may replace the marts between two: what is counted is decided.
@@ -100,7 +114,7 @@ WEIGHED = f"""
 """
 """As :data:`JUDGED`, and whether as many as are to be withdrawn may be.
 
-Takes the parameters ``percent`` and ``allow_mass``.
+Takes the parameters ``percent`` and ``allow_mass``, too.
 """
 
 _FORESEEN = f"""
@@ -163,26 +177,29 @@ class Decision:
     """The database's time, after the decision."""
 
 
-def foresee(connections: Connections, *, allow_mass: bool) -> Decision:
+def foresee(connections: Connections, *, allow_mass: bool, deidentifies: bool) -> Decision:
     """Say what :func:`decide` would decide; nothing is written."""
     with connections.borrow() as connection:
-        found, decision = _weigh(connection, _FORESEEN, allow_mass=allow_mass)
+        choices = {"allow_mass": allow_mass, "deidentifies": deidentifies}
+        found, decision = _weigh(connection, _FORESEEN, **choices)
     return replace(decision, pending=decision.pending + (0 if decision.refused else found))
 
 
-def decide(connections: Connections, *, allow_mass: bool) -> Decision:
-    """Note which studies are to be withdrawn, unless they are a mass and that is not allowed."""
+def decide(connections: Connections, *, allow_mass: bool, deidentifies: bool) -> Decision:
+    """Note which studies are to be withdrawn, unless they are a mass and that is not allowed.
+
+    ``deidentifies`` says that what is sent now is de-identified: then what was frozen as it was
+    sent before is withdrawn as well.
+    """
     with connections.borrow() as connection, connection.transaction():
         # Two at once would each allow what only one may.
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_DECISION_LOCK,))
-        return _weigh(connection, _DECIDED, allow_mass=allow_mass)[1]
+        choices = {"allow_mass": allow_mass, "deidentifies": deidentifies}
+        return _weigh(connection, _DECIDED, **choices)[1]
 
 
-def _weigh(
-    connection: Connection, query: LiteralString, *, allow_mass: bool
-) -> tuple[int, Decision]:
-    parameters = {"percent": MASS_PERCENT, "allow_mass": allow_mass}
-    row = connection.execute(query, parameters).fetchone()
+def _weigh(connection: Connection, query: LiteralString, **choices: bool) -> tuple[int, Decision]:
+    row = connection.execute(query, {"percent": MASS_PERCENT, **choices}).fetchone()
     pending = connection.execute(_PENDING).fetchone()
     if row is None or pending is None:
         raise AssertionError("an aggregate gives a row")
@@ -204,7 +221,7 @@ class Withdrawer:
     ledger: Ledger
 
     def withdraw(self, lease: Lease) -> tuple[StudyStatus, StudyResult]:
-        """Remove one study: ``metadata.json`` first, then the rest.
+        """Remove one study: ``metadata.json`` first, then all that lies under its prefix.
 
         WITHDRAWN where nothing is left of it, else INCOMPLETE.
 
@@ -212,9 +229,7 @@ class Withdrawer:
             LeaseLost: another worker took the study over; this one stopped writing.
         """
         shelf = Shelf(self.store, self.ledger, lease)
-        shelf.announce(shelf)
-        metadata = [placed for placed in shelf if placed.kind == "metadata"]
-        others = [placed for placed in shelf if placed.kind != "metadata"]
-        if shelf.remove_all(metadata) and shelf.remove_all(others):
+        row = self.ledger.rows([lease.study_id])[lease.study_id]
+        if shelf.clear(row.organization_id):
             return StudyStatus.WITHDRAWN, self.ledger.finish_withdrawal(lease)
         return StudyStatus.INCOMPLETE, self.ledger.fail_withdrawal(lease, shelf.errors)

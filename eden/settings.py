@@ -119,6 +119,11 @@ class Export(_Group):
     )
     max_attempts: int = Field(default=5, ge=1, validation_alias="EXPORT_MAX_ATTEMPTS")
 
+    @property
+    def deidentifies(self) -> bool:
+        """Whether what is sent names nobody."""
+        return self.deidentification != "off"
+
     @field_validator("dicom_roots", "dicom_s3_buckets", "dicom_http_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -12,6 +12,7 @@ from dicom_export.codes import StudyStatus
 from dicom_export.explain import LedgerEntry, label
 from eden import warehouse
 from eden.cli import output
+from eden.cli.export_status import would_deidentify
 from eden.settings import DestinationDatabase, load
 
 ERRORS_SHOWN = 10
@@ -38,12 +39,12 @@ def explain(study_id: str, *, as_json: bool) -> bool:
     if as_json:
         output.document(found.to_dict())
     else:
-        show(output.console(), found)
+        show(output.console(), found, deidentifies=would_deidentify())
     return True
 
 
-def show(console: Console, found: Explanation) -> None:
-    """Show the explanation to a person."""
+def show(console: Console, found: Explanation, *, deidentifies: bool = False) -> None:
+    """Show the explanation to a person; ``deidentifies`` says what a discovery would do."""
     output.say(_headline(found))
     if found.is_build_due:
         output.say("A build is due: the answers are those of the last one. Run eden etl.")
@@ -54,7 +55,7 @@ def show(console: Console, found: Explanation) -> None:
     if found.signers:
         ranks = ", ".join(str(one.doctor_rank or "none") for one in found.signers)
         output.say(f"Ranks of the doctors who signed it: {ranks}.")
-    output.say(_export(found))
+    output.say(_export(found, deidentifies=deidentifies))
     if found.ledger is not None:
         _show_ledger(console, found.ledger)
 
@@ -74,7 +75,7 @@ def _headline(found: Explanation) -> str:
     return f"{name} is not in the warehouse any more."
 
 
-def _export(found: Explanation) -> str:
+def _export(found: Explanation, *, deidentifies: bool) -> str:
     """Where the export stands with the study, and what comes next."""
     ledger = found.ledger
     if ledger is None and found.is_eligible:
@@ -90,20 +91,22 @@ def _export(found: Explanation) -> str:
         exported=_at(ledger.exported_at),
         changed=_at(ledger.updated_at),
     )
-    return f"Export: {said}{_but(found, ledger.status)}."
+    return f"Export: {said}{_but(found, ledger, deidentifies=deidentifies)}."
 
 
-def _but(found: Explanation, status: StudyStatus) -> str:
+def _but(found: Explanation, ledger: LedgerEntry, *, deidentifies: bool) -> str:
     """What becomes of a study of the ledger that is not eligible any more (design, section 5)."""
     if found.is_eligible or (found.is_replicated and not found.criteria):
         return ""
-    if status in TRIED_AGAIN:
+    if ledger.status in TRIED_AGAIN:
         return "; left alone while it is not eligible"
-    if status is not StudyStatus.EXPORTED:
+    if ledger.status is not StudyStatus.EXPORTED:
         return ""
-    if {one.name for one in found.criteria if not one.is_met} == {RANK}:
-        return "; it stays as it is, since only its doctors' ranks have moved"
-    return "; to be withdrawn"
+    if {one.name for one in found.criteria if not one.is_met} != {RANK}:
+        return "; to be withdrawn"
+    if deidentifies and ledger.deidentification in {None, "off"}:
+        return "; to be withdrawn, since it is not known to be de-identified"
+    return "; it stays as it is, since only its doctors' ranks have moved"
 
 
 def _show_ledger(console: Console, ledger: LedgerEntry) -> None:

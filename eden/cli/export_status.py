@@ -7,6 +7,16 @@ from rich.console import Console
 from dicom_export import Funnel
 from dicom_export.funnel import ELIGIBLE
 from eden.cli import output
+from eden.errors import ConfigurationError
+from eden.settings import Export, load
+
+
+def would_deidentify() -> bool:
+    """Whether a discovery would de-identify; False where it would not start."""
+    try:
+        return load(Export).deidentifies
+    except ConfigurationError:
+        return False
 
 
 def show(console: Console, funnel: Funnel | None) -> None:

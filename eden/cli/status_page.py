@@ -106,7 +106,7 @@ def read_status() -> Status:
                 build_due_since=_moment(connection, _OLDEST_CHANGE),
                 organizations=_organizations(connection, failures),
                 failures=failures,
-                export=read_funnel(connection),
+                export=read_funnel(connection, deidentifies=export_status.would_deidentify()),
                 tenants=tenants.read(connection),
                 now=_now(connection),
             )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ from dicom_export.ledger import Ledger
 from dicom_export.store import Store
 from dicom_export.withdrawal import Withdrawer
 from eden.errors import UsageError
-from eden.settings import DestinationDatabase, Export, load
-from tests.support.exporting import Hospital, Image, Study, an_id
+from eden.settings import DestinationDatabase, Export, ObjectStore, load
+from tests.support.exporting import PLANTED, Hospital, Image, Study, an_id
 from tests.support.exporting import requests as requests  # noqa: PLC0414  # fixture
 
 CRITERIA = (
@@ -73,6 +74,10 @@ class Ward(Hospital):
             (study.organization_id, study.study_id),
         )
 
+    def put(self, key: str) -> None:
+        """Put an object into the bucket that the ledger does not know."""
+        self.client().put_object(Bucket=load(ObjectStore).bucket, Key=key, Body=b"x")
+
     def objects_of(self, study: Study) -> set[str]:
         return {key for key in self.objects() if key.startswith(study.prefix)}
 
@@ -81,9 +86,9 @@ class Ward(Hospital):
         assert found
         return found
 
-    def funnel(self) -> Funnel:
+    def funnel(self, *, deidentifies: bool = False) -> Funnel:
         """The funnel, whose numbers add up after whatever has happened."""
-        found = read_funnel(self.database)
+        found = read_funnel(self.database, deidentifies=deidentifies)
         assert found
         statuses = ("waiting", "exporting", "exported", "incomplete", "failed", "quarantined")
         assert found.eligible == sum(getattr(found, status) for status in statuses)
@@ -235,6 +240,91 @@ def test_a_rank_that_moved_freezes_what_is_in_the_bucket(ward: Ward, requests: R
     assert ward.objects_of(study) == set()
 
 
+@pytest.fixture
+def switch(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Choose how to de-identify from now on."""
+    monkeypatch.setenv("DEIDENTIFICATION_KEY", "a secret of this test, long enough to be one")
+    return lambda mode: monkeypatch.setenv("DEIDENTIFICATION", mode)
+
+
+def test_what_is_frozen_is_withdrawn_if_it_was_sent_before_the_switch(
+    ward: Ward, switch: Callable[[str], None], oracle: Oracle
+) -> None:
+    first, second, eligible = (ward.add_study(images=2) for _ in range(3))
+    ward.discover()
+    for study in (first, second):
+        ward.judge(study, "has_ranked_signer")
+    assert ward.discover().is_idle
+    oracle.requests.clear()
+
+    switch("basic")
+
+    # Two of three are a mass, whatever the reason.
+    refused = {"studies": 0, "objects": 0, "refused": 2}
+    assert oracle.foresee()["withdrawals"] == refused
+    found = ward.funnel(deidentifies=True).not_eligible
+    assert (found.frozen, found.to_withdraw, found.refused) == (0, 2, 2)
+    summary = ward.discover()
+    assert (summary.counts, summary.withdrawals.refused) == ({"exported": 1}, 2)
+    oracle.requests.clear()
+    removed = {"studies": 2, "objects": 8, "refused": 0}
+    assert oracle.foresee(allow_mass_withdraw=True)["withdrawals"] == removed
+
+    assert ward.discover(allow_mass_withdraw=True).withdrawals.withdrawn == 2
+
+    for study in (first, second):
+        its = [request for request in oracle.requests if request[1].startswith(study.prefix)]
+        assert its[0] == ("DELETE", study.metadata_key)
+        assert ward.status(study) == "withdrawn"
+        said = "WITHDRAWN: it fails has_ranked_signer, and is not known to be de-identified"
+        assert ward.result(study)["errors"] == [said]
+    assert set(ward.objects()) == ward.objects_of(eligible)
+    assert not [key for key, content in ward.objects().items() if PLANTED.encode() in content]
+    evidence = ward.one(
+        "SELECT withdrawal FROM ops.study_exports WHERE study_id = %s", first.study_id
+    )
+    assert evidence == ["has_ranked_signer", "not_deidentified"]
+
+    # What was sent since is frozen by its rank alone, as ever.
+    ward.judge(first)
+    assert ward.discover().counts == {"exported": 1}
+    for study in (first, eligible):
+        ward.judge(study, "has_ranked_signer")
+    oracle.requests.clear()
+    assert ward.discover().is_idle
+    assert oracle.requests == []
+    assert ward.funnel(deidentifies=True).not_eligible.frozen == 2
+    switch("off")
+    assert ward.discover().is_idle
+
+
+@pytest.mark.parametrize("requests_done", [None, 2])
+def test_a_withdrawal_by_the_switch_is_ended_or_taken_back(
+    ward: Ward, switch: Callable[[str], None], requests_done: int | None
+) -> None:
+    study = ward.add_study(images=2)
+    ward.discover()
+    before = ward.objects()
+    ward.judge(study, "has_ranked_signer")
+    database, bucket, _ = ward.settings()
+    with Connections(database) as connections:
+        ledger = Ledger(connections, max_attempts=5)
+        decision = withdrawal.decide(connections, allow_mass=False, deidentifies=True)
+        assert decision.pending == 1
+        if requests_done is not None:
+            (lease,) = ledger.claim_withdrawals(10, decision.at)
+            with pytest.raises(SystemExit):
+                Withdrawer(_Dying(Store(bucket), requests_done), ledger).withdraw(lease)  # type: ignore[arg-type]
+    ward.database.execute("UPDATE ops.study_exports SET lease_until = now()")
+    switch("off")
+
+    ward.discover()
+
+    assert ward.status(study) == ("exported" if requests_done is None else "withdrawn")
+    assert ward.objects() == (before if requests_done is None else {})
+    ward.funnel()
+
+
 def test_absence_is_no_evidence(ward: Ward, requests: Requests) -> None:
     studies = [ward.add_study(images=1) for _ in range(3)]
     ward.discover()
@@ -319,9 +409,10 @@ def test_more_than_one_in_twenty_is_a_mass_but_one_never_is(
             (leaving,),
         )
         with Connections(load(DestinationDatabase)) as connections:
-            foreseen = withdrawal.foresee(connections, allow_mass=False)
-            assert withdrawal.foresee(connections, allow_mass=True).refused == 0
-            decided = withdrawal.decide(connections, allow_mass=False)
+            foreseen = withdrawal.foresee(connections, allow_mass=False, deidentifies=False)
+            allowed = withdrawal.foresee(connections, allow_mass=True, deidentifies=False)
+            assert allowed.refused == 0
+            decided = withdrawal.decide(connections, allow_mass=False, deidentifies=False)
         assert foreseen.refused == decided.refused == refused
         assert foreseen.pending == decided.pending == (0 if refused else leaving)
         assert decided.exported == exported
@@ -354,16 +445,17 @@ def test_a_mass_is_refused_and_the_rest_goes_on(ward: Ward, requests: Requests) 
     assert set(ward.objects()) == ward.objects_of(studies[2]) | ward.objects_of(new)
 
 
-@pytest.mark.parametrize("requests_done", range(4))
+@pytest.mark.parametrize("requests_done", range(5))
 def test_a_crash_in_the_middle_of_a_withdrawal_is_made_good(ward: Ward, requests_done: int) -> None:
     study, other = ward.add_study(images=2), ward.add_study(images=1)
     ward.discover()
+    ward.put(f"{study.prefix}/stray")
     for one in (study, other):
         ward.judge(one, "is_chest")
     database, bucket, _ = ward.settings()
     with Connections(database) as connections:
         ledger = Ledger(connections, max_attempts=1)
-        decision = withdrawal.decide(connections, allow_mass=True)
+        decision = withdrawal.decide(connections, allow_mass=True, deidentifies=False)
         (lease,) = [
             lease
             for lease in ledger.claim_withdrawals(10, decision.at)
@@ -398,6 +490,9 @@ class _Dying:
             raise SystemExit
         self.left -= 1
 
+    def sizes(self, *arguments: Any) -> dict[str, int]:
+        return self.store.sizes(*arguments)
+
 
 def test_a_half_withdrawn_study_that_is_eligible_again_is_whole_again(ward: Ward) -> None:
     study = ward.add_study(images=2)
@@ -407,7 +502,7 @@ def test_a_half_withdrawn_study_that_is_eligible_again_is_whole_again(ward: Ward
     database, bucket, _ = ward.settings()
     with Connections(database) as connections:
         ledger = Ledger(connections, max_attempts=5)
-        decision = withdrawal.decide(connections, allow_mass=True)
+        decision = withdrawal.decide(connections, allow_mass=True, deidentifies=False)
         (lease,) = ledger.claim_withdrawals(10, decision.at)
         with pytest.raises(SystemExit):
             Withdrawer(_Dying(Store(bucket), 1), ledger).withdraw(lease)  # type: ignore[arg-type]
@@ -506,6 +601,134 @@ def test_a_store_that_holds_on_to_metadata_keeps_the_whole_study(
     assert ward.objects() == {}
 
 
+# What the ledger does not know -----------------------------------------------------------------
+
+
+def make_ineligible(ward: Ward, study: Study) -> None:
+    ward.judge(study, "is_chest")
+
+
+def put_in_quarantine(ward: Ward, study: Study) -> None:
+    ward.add_image(study, PatientID="somebody else", instance_number=9)
+    ward.touch(study)
+
+
+@pytest.fixture
+def requests_and_lists(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> Requests:
+    """As ``requests``, and LIST with the prefix."""
+    sizes = Store.sizes
+
+    def wrapped(self: Store, prefix: str, *rest: Any) -> dict[str, int]:
+        requests.append(("LIST", prefix))
+        return sizes(self, prefix, *rest)
+
+    monkeypatch.setattr(Store, "sizes", wrapped)
+    return requests
+
+
+@pytest.mark.parametrize(
+    ("happens", "status"), [(make_ineligible, "withdrawn"), (put_in_quarantine, "quarantined")]
+)
+def test_nothing_of_a_study_stays_also_what_the_ledger_has_lost(
+    ward: Ward,
+    requests_and_lists: Requests,
+    broken: list[str],
+    caplog: pytest.LogCaptureFixture,
+    happens: Callable[[Ward, Study], None],
+    status: str,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    study, other = ward.add_study(images=1), ward.add_study(images=1)
+    ward.discover()
+    listed = ("LIST", f"{study.prefix}/")
+    assert listed not in requests_and_lists
+    # An older ledger: of the report it still knows.
+    ward.database.execute(
+        "DELETE FROM ops.exported_objects WHERE study_id = %s AND kind <> 'report'",
+        (study.study_id,),
+    )
+    stray = f"{study.prefix}/dicom_files/{PLANTED}.dcm"
+    ward.put(stray)
+    ward.put(f"{study.prefix}-not")
+    neighbours = {f"{study.prefix}-not", *ward.objects_of(other)}
+    happens(ward, study)
+    requests_and_lists.clear()
+    broken.append(PLANTED)
+
+    summary = ward.discover()
+
+    (result,) = [*summary.results, *summary.withdrawals.failed]
+    assert result.errors[-1] == f"STORE_UNAVAILABLE: {study.prefix}/"
+    assert ward.status(study) == "incomplete"
+    assert set(ward.objects()) == {stray, *neighbours}
+    assert requests_and_lists[:2] == [listed, ("DELETE", study.metadata_key)]
+    broken.clear()
+    ward.make_due()
+    ward.discover()
+    assert ward.status(study) == status
+    assert set(ward.objects()) == neighbours
+    assert requests_and_lists.count(listed) == 2
+    # Whoever put it there may have named it after the patient.
+    told = caplog.text.replace(str(ward.archive), "") + str(ward.result(study)) + repr(result)
+    assert PLANTED not in told
+
+
+@pytest.mark.parametrize("happens", [make_ineligible, put_in_quarantine])
+def test_what_could_not_be_listed_is_not_taken_for_gone(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Ward, Study], None]
+) -> None:
+    study = ward.add_study(images=1)
+    ward.discover()
+    ward.put(f"{study.prefix}/stray")
+    happens(ward, study)
+
+    def refuse(self: Store, prefix: str, *_: Any) -> dict[str, int]:
+        raise dicom_export.errors.StoreFailed(prefix, "SlowDown")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "sizes", refuse)
+        assert not ward.discover().success
+    assert set(ward.objects()) == {f"{study.prefix}/stray"}
+    assert ward.status(study) == "incomplete"
+    ward.make_due()
+    ward.discover()
+    assert ward.objects() == {}
+
+
+@pytest.mark.parametrize("when", ["listing", "removing"])
+def test_a_worker_that_loses_the_study_meanwhile_removes_nothing_more(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    study = ward.add_study(images=1)
+    ward.discover()
+    for name in ("metadata.json", "a", "b"):
+        ward.put(f"{study.prefix}/more/{name}")
+    before = set(ward.objects())
+    ward.judge(study, "is_chest")
+    database, bucket, _ = ward.settings()
+    name = {"listing": "sizes", "removing": "delete"}[when]
+    original = getattr(Store, name)
+
+    def lose(self: Store, *arguments: Any) -> Any:
+        found = original(self, *arguments)
+        ward.database.execute("UPDATE ops.study_exports SET lease_owner = 'somebody else'")
+        return found
+
+    with Connections(database) as connections:
+        ledger = Ledger(connections, max_attempts=5)
+        decision = withdrawal.decide(connections, allow_mass=True, deidentifies=False)
+        (lease,) = ledger.claim_withdrawals(10, decision.at)
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, name, lose)
+            with pytest.raises(LeaseLost):
+                Withdrawer(Store(bucket), ledger).withdraw(lease)
+    gone = {f"{study.prefix}/more/metadata.json"} if when == "removing" else set()
+    assert before - set(ward.objects()) == gone
+    ward.database.execute("UPDATE ops.study_exports SET lease_until = now()")
+    assert ward.discover().withdrawals.withdrawn == 1
+    assert ward.objects() == {}
+
+
 def test_a_study_in_a_workers_hands_is_withdrawn_when_it_is_done(
     ward: Ward, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -517,7 +740,9 @@ def test_a_study_in_a_workers_hands_is_withdrawn_when_it_is_done(
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(ward.judge, study, "is_chest").result()
             with Connections(load(DestinationDatabase)) as connections:
-                assert withdrawal.decide(connections, allow_mass=True).pending == 0
+                assert (
+                    withdrawal.decide(connections, allow_mass=True, deidentifies=False).pending == 0
+                )
             assert ward.funnel().not_eligible.exporting == 1
         put(self, key, *rest)
 

@@ -25,6 +25,7 @@ ENTRY = LedgerEntry(
     next_attempt_at=THEN,
     lease_owner="worker[1]:7:abc",
     lease_until=THEN,
+    deidentification="basic",
     error_codes={},
     errors=(),
     images=(),
@@ -53,8 +54,10 @@ def failing(*names: str) -> Explanation:
     return replace(FOUND, is_eligible=False, doctor_rank=None, criteria=criteria)
 
 
-def told(found: Explanation, capsys: pytest.CaptureFixture[str]) -> str:
-    explaining.show(output.console(), found)
+def told(
+    found: Explanation, capsys: pytest.CaptureFixture[str], *, deidentifies: bool = True
+) -> str:
+    explaining.show(output.console(), found, deidentifies=deidentifies)
     said = capsys.readouterr()
     assert said.out == ""
     return said.err
@@ -89,6 +92,10 @@ def test_what_is_no_longer_eligible_is_withdrawn_unless_only_ranks_have_moved(
     said = told(failing("has_ranked_signer"), capsys)
     assert "it stays as it is, since only its doctors' ranks have moved" in said
     assert "  4  no   signed by a doctor of the chosen ranks: so it is" in said
+    for mode in ("off", None):
+        sent = replace(failing("has_ranked_signer"), ledger=replace(ENTRY, deidentification=mode))
+        assert "to be withdrawn, since it is not known to be de-identified" in told(sent, capsys)
+        assert "it stays as it is" in told(sent, capsys, deidentifies=False)
     waiting = replace(failing("is_chest"), ledger=replace(ENTRY, status=StudyStatus.WAITING))
     assert "left alone while it is not eligible" in told(waiting, capsys)
     # Not yet answered is not a no.
