@@ -77,7 +77,7 @@ def build() -> BuildSummary:
         ):
             return BuildSummary(built=False)
         started_at, started = datetime.now(UTC), time.monotonic()
-        summary = run_dbt(_command(last, project, _relations_hash(connection)), warehouse)
+        summary = run_dbt(_command(connection, last, project), warehouse)
         for remedy in tenants.remedies(tenants.read(connection)):
             logger.warning("tenants: %s", remedy)
         connection.execute(
@@ -97,14 +97,25 @@ def _is_as_built(connection: Connection, last: _Build) -> bool:
     return _relations_hash(connection) == last.relations_hash
 
 
-def _command(last: _Build | None, project: str, relations: str) -> list[str]:
+def _command(connection: Connection, last: _Build | None, project: str) -> list[str]:
     """Choose what to ask of dbt: as little as makes the marts right."""
     if last is None or last.project_hash != project:
         return ["build", "--full-refresh", "--selector", "tick"]
-    if last.relations_hash != relations:
-        # What somebody dropped or replaced since is made anew: all views, reference data included.
-        return ["build", "--selector", "tick"]
-    return ["run", "--selector", "tick_rows"]
+    if last.relations_hash == _relations_hash(connection):
+        return ["run", "--selector", "tick_rows"]
+    # What somebody dropped or replaced since is made anew, and all views with it. Reference data
+    # that are there stay as they are: they may be newer than the project's.
+    return ["run" if _has_reference_data(connection) else "build", "--selector", "tick"]
+
+
+def _has_reference_data(connection: Connection) -> bool:
+    names = [file.stem for file in (PROJECT_ROOT / "seeds").rglob("*.csv")]
+    row = connection.execute(
+        "SELECT bool_and(to_regclass(format('analytics.%%I', name)) IS NOT NULL) "
+        "FROM unnest(%s::text[]) AS name",
+        (names,),
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def check_export_gate() -> int:

@@ -303,7 +303,7 @@ def check_that_a_run_that_died_is_completed(world: World, monkeypatch: pytest.Mo
     for place, name, death in (
         (Ledger, "claim_forgotten", die),
         (Store, "delete", die_at_the_fourth),
-        (Store, "keys", die),
+        (Store, "sizes", die),
         (forgetting, "_remove", die_before_the_commit),
         (tenants, "restore", die),
         (warehouse, "build", die),
