@@ -129,6 +129,19 @@ def test_the_end_of_the_terminal_counts_unless_it_is_ignored() -> None:
             signal.signal(signal.SIGHUP, held)
 
 
+def test_children_hear_what_a_command_in_the_background_ignores(
+    make: Callable[..., Children], tmp_path: Path
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = start(make(60), tmp_path, POLITE)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    child.process.send_signal(signal.SIGINT)
+    assert child.process.wait(60) == -signal.SIGINT
+
+
 def test_what_a_dead_child_has_started_is_ended_too(
     make: Callable[..., Children], tmp_path: Path
 ) -> None:

@@ -10,7 +10,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -136,7 +137,7 @@ class Children:
         """Start a child in ``folder``; it writes to the end of its log."""
         log.parent.mkdir(parents=True, exist_ok=True)
         _put_away(log)
-        with log.open("ab") as output:
+        with log.open("ab") as output, _not_ignored(signal.SIGINT):
             start = output.tell()
             process = subprocess.Popen(
                 list(command),
@@ -207,6 +208,25 @@ class Children:
                 return False
             time.sleep(POLL_SECONDS)
         return True
+
+
+@contextmanager
+def _not_ignored(number: signal.Signals) -> Iterator[None]:
+    """Have what is started here hear a signal that this process ignores.
+
+    What a shell starts in its background ignores Ctrl-C, and so would its children: but a worker of
+    Prefect's that is told to end tells it on as SIGINT, and would wait for ever.
+    """
+    before = signal.getsignal(number)
+    if before is not signal.SIG_IGN:
+        yield
+        return
+    # A program begins with the system's own answer to what is handled, but goes on ignoring.
+    signal.signal(number, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def end_marked(owner: str) -> int:
