@@ -39,9 +39,7 @@ class Connections:
         try:
             yield connection
         except psycopg.errors.UndefinedTable:
-            raise WarehouseNotBuilt(
-                f"{self._database.label}: the marts of the export do not exist; run eden etl"
-            ) from None
+            raise WarehouseNotBuilt(self._database.label) from None
         except psycopg.OperationalError as error:
             reason = type(error).__name__
             raise DatabaseUnavailable(f"{self._database.label}: {reason}") from None

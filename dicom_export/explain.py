@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 from dicom_export.codes import StudyStatus
 from dicom_export.connections import Connection, Connections
 from dicom_export.errors import MalformedStudyId, StudyUnknown
+from dicom_export.ledger import MODE_OF_POLICY
 from eden import warehouse as marts
 from eden.errors import WarehouseNotBuilt
 from eden.settings import DestinationDatabase
@@ -98,12 +99,12 @@ GROUP BY 1, 2, 3, 4
 ORDER BY 1, 2, 3, 4
 """
 
-_LEDGER = """
+_LEDGER = f"""
 SELECT
     status, attempts, doctor_rank, first_seen_at, exported_at, updated_at,
     CASE WHEN status IN ('waiting', 'incomplete') THEN next_attempt_at END AS next_attempt_at,
-    lease_owner, lease_until, result, substring(policy FROM 'mode=([^/]*)') AS deidentification
-FROM ops.study_exports
+    lease_owner, lease_until, result, {MODE_OF_POLICY} AS deidentification
+FROM ops.study_exports AS s
 WHERE study_id = %(id)s
 """
 

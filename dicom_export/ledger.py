@@ -188,6 +188,9 @@ WHERE s.study_id = chosen.study_id
 RETURNING s.study_id::text
 """
 
+MODE_OF_POLICY = "substring(s.policy FROM 'mode=([^/]*)')"
+"""DEIDENTIFICATION as :func:`deidentify.policy` wrote it down; NULL where nobody did."""
+
 RESULT = """jsonb_build_object(
     'study_id', s.study_id,
     'organization_id', s.organization_id,

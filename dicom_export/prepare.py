@@ -17,8 +17,7 @@ from dicom_export.sources import Sources
 
 log = logging.getLogger(__name__)
 
-WAITING = (ImageStatus.MISSING, ImageStatus.REFUSED)
-"""Images that may be had another time."""
+_AWAITED = (ImageStatus.MISSING, ImageStatus.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,11 @@ class PreparedImage:
     warnings: tuple[str, ...] = ()
     subject: checks.Subject | None = field(default=None, repr=False)
     outgoing: OutgoingImage | None = field(default=None, repr=False)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it was not to be had, and may be another time."""
+        return self.code is not None and self.code.image_status in _AWAITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class PreparedStudy:
     @property
     def is_hopeful(self) -> bool:
         """Whether what is missing may turn up; what is no image, and silent reports, will not."""
-        return any(item.code and item.code.image_status in WAITING for item in self.images)
+        return any(image.is_awaited for image in self.images)
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -118,7 +122,7 @@ def prepare(
         workshop.image(image, shown)
         for image, shown in zip(study.images, disclosed.images, strict=True)
     ]
-    is_whole = not any(image.code and image.code.image_status in WAITING for image in images)
+    is_whole = not any(image.is_awaited for image in images)
     may_report = deidentified.may_report(is_whole=is_whole)
     reports = [
         workshop.report(report, shown, may_leave=may_report)

@@ -31,7 +31,7 @@ from dicom_export.model import (
     StudyOutcome,
     StudyResult,
 )
-from dicom_export.prepare import WAITING, PreparedImage, PreparedStudy, prepare
+from dicom_export.prepare import PreparedImage, PreparedStudy, prepare
 from dicom_export.scratch import Blob, Budget, Scratch
 from dicom_export.shelf import Shelf
 from dicom_export.sources import Sources
@@ -157,7 +157,7 @@ class _Publication:
         keys = {
             image_key(self._study, prepared.image)
             for prepared in self._prepared.images
-            if prepared.code and prepared.code.image_status in WAITING
+            if prepared.is_awaited
         }
         # Of what is in doubt nobody knows under which policy it is.
         keys = {key for key in keys if (placed := self._shelf.get(key)) and not placed.in_doubt}

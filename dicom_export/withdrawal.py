@@ -20,7 +20,7 @@ from typing import LiteralString
 from dicom_export.codes import StudyStatus
 from dicom_export.connections import Connection, Connections
 from dicom_export.leases import Lease
-from dicom_export.ledger import RESULT, Ledger
+from dicom_export.ledger import MODE_OF_POLICY, RESULT, Ledger
 from dicom_export.model import StudyResult
 from dicom_export.shelf import Shelf
 from dicom_export.store import Store
@@ -41,7 +41,7 @@ judged AS MATERIALIZED (
             SELECT FROM ops.exported_objects AS o
             WHERE o.study_id = s.study_id AND o.kind = 'metadata' AND NOT o.in_doubt
         ) AS is_published,
-        %(deidentifies)s AND coalesce('mode=off' = ANY (string_to_array(s.policy, '/')), true)
+        %(deidentifies)s AND coalesce({MODE_OF_POLICY} = 'off', s.policy IS NULL)
             AS is_identified,
         CASE
             WHEN j.study_id IS NOT NULL THEN {FAILED_CRITERIA}

@@ -72,6 +72,9 @@ class WarehouseNotBuilt(EdenError):
 
     code = "WAREHOUSE_NOT_BUILT"
 
+    def __init__(self, label: str) -> None:
+        super().__init__(f"{label}: the marts of the export do not exist; run eden etl")
+
 
 class PortTaken(EdenError):
     """Something else listens on the port that was asked for; nothing is served."""

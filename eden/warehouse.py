@@ -131,9 +131,7 @@ def check_export_gate() -> int:
     warehouse = load(DestinationDatabase)
     with warehouse_lock(warehouse, "export gate") as connection:
         if not _has_marts(connection):
-            raise WarehouseNotBuilt(
-                f"{warehouse.label}: the marts of the export do not exist; run eden etl"
-            )
+            raise WarehouseNotBuilt(warehouse.label)
         return run_dbt(["test", "--selector", "export_gate"], warehouse).passed
 
 

@@ -16,7 +16,6 @@ from dicom_export.scrub.model import Kind
 from dicom_export.scrub.page import Page
 from dicom_export.scrub.people import People
 from dicom_export.scrub.reading import MOST_WORDS, Reader, Run
-from dicom_export.scrub.rules import NAME_ABBREVIATIONS, RETURNS
 
 _NUMBER_FOLLOWS = re.compile(r"[ :=]{1,2}\d")
 _AGE_FOLLOWS = re.compile(r", ?(?:de )?\d{1,3}[ -]?(?:anos?|years?|yrs?|yo|y/o|meses|months)\b")
@@ -122,7 +121,7 @@ class KnownFinder:
     def _is_acting(self, index: int) -> bool:
         """Tell whether what is said of people only follows: 'Costa refiere', 'Costa, 34 años'."""
         end = self._words[index].end
-        follows = (_AGE_FOLLOWS, _DONE_TO_FOLLOWS, RETURNS)
+        follows = (_AGE_FOLLOWS, _DONE_TO_FOLLOWS, rules.RETURNS)
         if any(pattern.match(self._page.text, end) for pattern in follows):
             return True
         before = self._words[index - 1] if index else None
@@ -170,7 +169,7 @@ class KnownFinder:
             first -= 1
         while (
             first > max(0, run.first - MOST_WORDS)
-            and self._words[first - 1].text in NAME_ABBREVIATIONS
+            and self._words[first - 1].text in rules.NAME_ABBREVIATIONS
             and self._page.gap(first) in {". ", " ", "."}
         ):
             first -= 1

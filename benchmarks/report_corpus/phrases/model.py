@@ -9,8 +9,8 @@ Pool = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Phrases:
-    """One language's wording by one hand."""
+class Wording:
+    """One language's wording by one hand, but for its traps."""
 
     titles: Pool
     headings: Pool
@@ -28,5 +28,11 @@ class Phrases:
     remarks: Pool
     """Calls, copies, relatives, consultations."""
     closings: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases(Wording):
+    """The wording of the first author's hands."""
+
     traps: Mapping[str, Pool]
     """By a folded name that is a word of radiology too: sentences in which it is no name."""

@@ -9,28 +9,15 @@ from random import Random
 
 from benchmarks.report_corpus.cast import without_accents
 from benchmarks.report_corpus.marks import MARKS, Gold, mark
+from benchmarks.report_corpus.phrases.model import Pool, Wording
 from benchmarks.report_corpus.second.writer import Writer
-
-Pool = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Sentences:
-    """One language's wording."""
+class Sentences(Wording):
+    """The wording of one language by the second author."""
 
-    headings: Pool
-    titles: Pool
-    labels: tuple[Pool, Pool, Pool, Pool]
-    """History, technique, findings, impression."""
-    history: Pool
-    technique: Pool
-    comparison: Pool
-    findings: Pool
-    measured: Pool
     traps: Pool
-    impressions: Pool
-    remarks: Pool
-    closings: Pool
 
 
 def compose(rng: Random, sentences: Sentences, writer: Writer) -> str:
