@@ -153,9 +153,17 @@ def test_names_say_layer_and_content(manifest: dict[str, Any]) -> None:
         folder = model["fqn"][2] if layer == "staging" else layer
         pattern = NAMES.get(layer, rf"stg_{folder}__[a-z_]+s")
         assert re.fullmatch(pattern, model["name"]), f"{model['name']} in {layer}"
-        file = Path(model["patch_path"].split("://")[1])
-        assert file.name == f"_{folder}__models.yml"
-        assert file.parent == Path(model["original_file_path"]).parent
+
+
+def test_a_model_has_one_yml_beside_its_sql_with_its_unit_tests(manifest: dict[str, Any]) -> None:
+    beside = {
+        model["name"]: str(Path(model["original_file_path"]).with_suffix(".yml"))
+        for model in models(manifest)
+    }
+    described = {model["name"]: model["patch_path"].split("://")[1] for model in models(manifest)}
+    assert described == beside
+    for test in manifest["unit_tests"].values():
+        assert test["original_file_path"] == beside[test["model"]], test["name"]
 
 
 def test_every_replicated_table_is_a_source(manifest: dict[str, Any]) -> None:
