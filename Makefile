@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SQL := .
 COMPOSE := docker compose
+UV := $(firstword $(wildcard $(BIN)/uv) uv)
 BENCHES := bench-deidentification bench-replication bench-warehouse bench-export bench-organizations
 
 .DEFAULT_GOAL := help
@@ -17,14 +18,12 @@ help: ## This list
 
 install: $(INSTALLED) ## Make .venv with everything in it, from pinned versions with hashes
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): requirements.lock pyproject.toml tools/install.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
-	@echo "Installing into $(VENV) (once, about a minute)"
+	@echo "Installing into $(VENV) (once, less than a minute)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m pip check --quiet
+	@$(BIN)/python tools/install.py
 	@touch $@
 
 demo: install ## The whole system on this machine: embedded services, a generated hospital
@@ -55,8 +54,8 @@ compose:
 test: install check ## Lint, types, and every test on real services (JOBS=2 at a time)
 	$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
 
-unit: install ## The tests that need no service
-	$(BIN)/python -m pytest tests/unit
+unit: install ## The tests that need no service, but for the slow ones: about a minute
+	$(BIN)/python -m pytest -m "not slow" tests/unit
 
 bench: install ## Every bench-*, one after the other, more than an hour (ARGS=--quick: 15 minutes)
 	@$(MAKE) --no-print-directory bench-deidentification ARGS=
@@ -94,8 +93,8 @@ format: install ## Put code and SQL into the house's form
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar $(SQL)
 
-lock: ## Pin the dependencies of pyproject.toml anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras \
+lock: ## Pin the dependencies of pyproject.toml anew (with the uv of .venv, or another)
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--upgrade pyproject.toml --group dev -o requirements.lock
 
 clean: ## Remove what the demo and the tests left; the environment stays

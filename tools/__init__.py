@@ -1,0 +1,1 @@
+"""Scripts for developers; nothing here is imported by the packages."""
