@@ -12,7 +12,7 @@ RUN python -m venv /opt/eden
 COPY . .
 # Editable: dbt's models, macros and seeds lie beside the packages.
 RUN /opt/eden/bin/pip install --quiet --no-index --find-links /wheels --editable . \
-    && python -m compileall -q dicom_export dlt_pipelines eden flows
+    && python -m compileall -q dicom_export dlt_pipelines eden eden_cli flows
 
 FROM python:${PYTHON}
 RUN useradd --uid 10001 --user-group --create-home --home-dir /var/lib/eden eden

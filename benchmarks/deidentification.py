@@ -29,6 +29,7 @@ from rich.console import Console
 from benchmarks.planting import Action, Planted, Visit, people, plant, visits
 from benchmarks.results import RESULTS, Row, spread, table, write_section
 from benchmarks.scoring import Score, score
+from dicom_export.blobs import Budget, Scratch
 from dicom_export.deidentify import (
     Basic,
     Identifiers,
@@ -38,9 +39,8 @@ from dicom_export.deidentify import (
     StudyDeidentifier,
     Subject,
 )
-from dicom_export.deidentify.residual import Residue, Search
+from dicom_export.deidentify.final_search import Residue, Search
 from dicom_export.model import EligibleStudy
-from dicom_export.scratch import Budget, Scratch
 from eden.demo.hospital import generate
 from eden.demo.radiograph import write_archive
 

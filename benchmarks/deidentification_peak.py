@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from dicom_export.blobs import Blob, Budget, Scratch
 from dicom_export.deidentify import Identifiers, Key
 from dicom_export.deidentify.basic import deidentify_file
-from dicom_export.deidentify.reading import read
-from dicom_export.deidentify.residual import Search
-from dicom_export.scratch import Blob, Budget, Scratch
+from dicom_export.deidentify.files.read_file import read
+from dicom_export.deidentify.final_search import Search
 
 
 def main(path: Path) -> None:

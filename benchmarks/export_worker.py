@@ -16,9 +16,9 @@ from typing import Any
 
 import dicom_export
 from benchmarks.worker import MEGABYTE, peak_bytes
-from eden import warehouse
 from eden.errors import ConfigurationError
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
+from eden.warehouse import builds
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def _run(what: str, limit: str | None = None) -> dict[str, Any]:
 
 def _watch_gate(gates: list[float]) -> None:
     """Note how long the tests of the marts take: they are not what is measured."""
-    original = warehouse.check_export_gate
+    original = builds.check_export_gate
 
     def watched() -> int:
         began = time.perf_counter()
@@ -61,7 +61,7 @@ def _watch_gate(gates: list[float]) -> None:
         gates.append(time.perf_counter() - began)
         return passed
 
-    warehouse.check_export_gate = watched
+    builds.check_export_gate = watched
 
 
 def _nothing(_: int | None) -> Mapping[str, int]:
@@ -74,7 +74,7 @@ def _discover(limit: int | None) -> Mapping[str, int]:
 
 
 def _gate(limit: int | None) -> Mapping[str, int]:
-    warehouse.check_export_gate()
+    builds.check_export_gate()
     return _discover(limit)
 
 

@@ -25,8 +25,8 @@ import dlt_pipelines
 from benchmarks import source_data
 from benchmarks.cluster import Cluster, running_cluster
 from benchmarks.results import TIMES, Row, table, write_section
-from eden import warehouse as marts
 from eden.errors import EdenError
+from eden.warehouse import builds
 
 SOURCE, WAREHOUSE = "source", "warehouse"
 STUDIES_EACH = 10
@@ -55,7 +55,7 @@ class Benchmark:
         made = self._timed("schemas and partitions", dlt_pipelines.sync_organizations)
         loaded = self._timed("first load", dlt_pipelines.sync)
         with self._counting_locks() as locks_of_build:
-            built = self._timed("first build", marts.build)
+            built = self._timed("first build", builds.build)
         idle = [self._timed("an idle tick", dlt_pipelines.etl) for _ in range(TICKS)]
         changed: list[float] = []
         with self._counting_locks() as locks_of_tick:
@@ -63,7 +63,7 @@ class Benchmark:
                 self._change()
                 changed.append(self._timed("a tick with one study", dlt_pipelines.etl))
         validated = self._timed("validate", dlt_pipelines.validate)
-        tested = self._timed("the tests before an export", marts.check_export_gate)
+        tested = self._timed("the tests before an export", builds.check_export_gate)
         relations, size = self._size()
         return {
             "making schemas, partitions and roles": f"{made:.1f} s",

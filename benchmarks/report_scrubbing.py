@@ -20,7 +20,7 @@ from benchmarks.report_corpus import IDENTIFYING, CorpusReport, Gold, generate
 from benchmarks.report_corpus.writer import Hand
 from benchmarks.results import RESULTS, Row, table, write_section
 from benchmarks.scrub_score import SAME_TYPE, TARGETS, Score, score, scrubber_for
-from dicom_export.scrub import RULES_VERSION
+from dicom_export.deidentify.reports import RULES_VERSION
 
 SECTION = "Report scrubbing"
 REPORTS: dict[Hand, int] = {

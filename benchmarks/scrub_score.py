@@ -13,8 +13,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from benchmarks.report_corpus import IDENTIFYING, CorpusReport, Entity, Gold
-from dicom_export.scrub import Directory, Kind, KnownIdentifiers, Person, Scrubber, Span
-from dicom_export.scrub.folding import PLACEHOLDER
+from dicom_export.deidentify.reports import (
+    Directory,
+    Kind,
+    KnownIdentifiers,
+    Person,
+    Scrubber,
+    Span,
+)
+from dicom_export.deidentify.reports.folding import PLACEHOLDER
 
 _WORD = re.compile(r"\w+")
 _SHIFT_DAYS = -700

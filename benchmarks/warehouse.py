@@ -30,10 +30,10 @@ from benchmarks import source_data
 from benchmarks.cluster import Cluster, Connection, running_cluster
 from benchmarks.results import NotMeasured, Row, at_most, spread, table, times, write_section
 from dlt_pipelines import ledger
-from eden import warehouse as marts
-from eden.dbt import run_dbt
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, load
+from eden.warehouse import builds
+from eden.warehouse.dbt import run_dbt
 
 SOURCE, WAREHOUSE = "source", "warehouse"
 SHARE = 0.001
@@ -142,16 +142,16 @@ class Benchmark:
             small.append(self._dbt("run"))
             full_here.append(self._dbt_here("run", "--full-refresh"))
             self._change()
-            small_here.append(self._timed("a build in this process", marts.build))
+            small_here.append(self._timed("a build in this process", builds.build))
             self._change(by_leading_doctors=True)
             leading.append(
-                self._timed("a build in this process, reports of leading doctors", marts.build)
+                self._timed("a build in this process, reports of leading doctors", builds.build)
             )
             none.append(self._dbt("run"))
             tick.append(self._dbt("build", "--selector", "tick"))
             self._announce()
-            warm.append(self._timed("a build in this process, nothing changed", marts.build))
-            idle.append(self._timed("a build that finds nothing to do", marts.build))
+            warm.append(self._timed("a build in this process, nothing changed", builds.build))
+            idle.append(self._timed("a build that finds nothing to do", builds.build))
         self._compare()
         changed = f"{self._sizes.changed:,} studies changed"
         return [
@@ -205,7 +205,7 @@ class Benchmark:
         with self._cluster.connect(WAREHOUSE) as connection, self._step("VACUUM ANALYZE"):
             connection.execute("VACUUM ANALYZE")
         with self._step("the first build"):
-            marts.build()
+            builds.build()
 
     def _change(self, *, by_leading_doctors: bool = False) -> None:
         with self._cluster.connect(SOURCE) as connection, self._step("changes, and a sync"):

@@ -8,6 +8,7 @@ from dicom_export.discover import (
     process_batch,
     process_study,
 )
+from dicom_export.dispatch import BatchState, Crew
 from dicom_export.errors import (
     BatchesFailed,
     MalformedStudyId,
@@ -18,13 +19,12 @@ from dicom_export.errors import (
     StudyUnknown,
     WithdrawalRefused,
 )
-from dicom_export.explain import Explanation, explain
-from dicom_export.forecast import Forecast
-from dicom_export.forgetting import InBucket, empty_bucket, in_bucket
-from dicom_export.funnel import Funnel, read_funnel
-from dicom_export.handing_out import BatchState, Crew
+from dicom_export.ledger.retry import RetrySummary, retry
 from dicom_export.model import DiscoverySummary, StudyResult, Withdrawals
-from dicom_export.review import RetrySummary, retry
+from dicom_export.status.dry_run import Forecast
+from dicom_export.status.explain import Explanation, explain
+from dicom_export.status.funnel import Funnel, read_funnel
+from dicom_export.withdraw.organization import InBucket, empty_bucket, in_bucket
 from eden.errors import WarehouseNotBuilt
 
 __all__ = [

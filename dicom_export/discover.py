@@ -14,9 +14,11 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from dicom_export import deidentify, forecast, sources, withdrawal
+from dicom_export import deidentify, sources
+from dicom_export.blobs import Budget
 from dicom_export.codes import Code, StudyStatus
 from dicom_export.connections import Connections
+from dicom_export.dispatch import Crew, Order, hand_out
 from dicom_export.errors import (
     LeaseLost,
     MalformedStudyId,
@@ -25,10 +27,10 @@ from dicom_export.errors import (
     StudyUnknown,
     describe,
 )
-from dicom_export.forecast import Forecast
-from dicom_export.handing_out import Crew, Order, hand_out
-from dicom_export.leases import Lease
-from dicom_export.ledger import Ledger, LedgerRow, combined_fingerprint
+from dicom_export.exporter import Exporter
+from dicom_export.ledger.leases import Lease
+from dicom_export.ledger.ledger import Ledger, LedgerRow, combined_fingerprint
+from dicom_export.marts import Warehouse
 from dicom_export.model import (
     RESULTS_KEPT,
     DiscoverySummary,
@@ -37,12 +39,13 @@ from dicom_export.model import (
     Tally,
     Withdrawals,
 )
-from dicom_export.scratch import Budget
-from dicom_export.shelf import Shelf
-from dicom_export.store import Store
-from dicom_export.study import Exporter
-from dicom_export.warehouse import Warehouse
-from dicom_export.withdrawal import Withdrawer
+from dicom_export.policy import policy_text
+from dicom_export.publish.bucket import Store
+from dicom_export.publish.study_objects import Shelf
+from dicom_export.status import dry_run
+from dicom_export.status.dry_run import Forecast
+from dicom_export.withdraw import verdicts
+from dicom_export.withdraw.verdicts import Withdrawer
 from eden import logs
 from eden.errors import DatabaseUnavailable, EdenError, StoreUnavailable
 from eden.progress import report
@@ -124,11 +127,11 @@ def foresee(
     """
     with Connections(warehouse) as connections:
         deidentifier = deidentify.choose(export, Warehouse(connections).names_of)
-        policy = deidentify.policy(deidentifier, export)
-        decision = withdrawal.foresee(
+        policy = policy_text(deidentifier, export)
+        decision = verdicts.foresee(
             connections, allow_mass=allow_mass_withdraw, deidentifies=export.deidentifies
         )
-        return forecast.read(connections, policy, limit, decision)
+        return dry_run.read(connections, policy, limit, decision)
 
 
 def count_pending(warehouse: DestinationDatabase, export: Export) -> int:
@@ -139,7 +142,7 @@ def count_pending(warehouse: DestinationDatabase, export: Export) -> int:
     """
     with Connections(warehouse) as connections:
         deidentifier = deidentify.choose(export, Warehouse(connections).names_of)
-        policy = deidentify.policy(deidentifier, export)
+        policy = policy_text(deidentifier, export)
         deidentify.require_same_key(connections, deidentifier)
         ledger = Ledger(connections, max_attempts=export.max_attempts)
         return ledger.count_due(ledger.refresh(policy))
@@ -267,7 +270,7 @@ class _Session:
 
     def withdraw(self, *, allow_mass: bool) -> Withdrawals:
         """Take out of the bucket what no longer belongs there, as far as that is allowed."""
-        decision = withdrawal.decide(
+        decision = verdicts.decide(
             self.connections, allow_mass=allow_mass, deidentifies=self.deidentifies
         )
         counts: Counter[str] = Counter()
@@ -520,7 +523,7 @@ def _session(
         deidentify.require_same_key(connections, deidentifier)
         ledger = Ledger(connections, max_attempts=export.max_attempts)
         stack.enter_context(_heartbeat(ledger))
-        policy = deidentify.policy(deidentifier, export)
+        policy = policy_text(deidentifier, export)
         yield _Session(
             connections=connections,
             ledger=ledger,

@@ -16,6 +16,9 @@ from dicom_export.codes import Code, ImageStatus, StudyStatus
 
 ObjectKind = Literal["dicom", "report", "metadata"]
 
+Json = str | int | float | list["Json"] | None
+"""A DICOM attribute as ``metadata.json`` shows it."""
+
 
 @dataclass(frozen=True, slots=True)
 class EligibleImage:

@@ -3,7 +3,7 @@
 The stock loader reads rows from files (and turns an empty string into NULL on the way), and its
 MERGE tells neither how many rows it wrote nor for whom. Here a load job copies a stream of the
 source's snapshot, and the merge is an upsert that counts. Target and merge tables have DDL of their
-own (``eden/migrations``, ``staging.py``); dlt never creates them.
+own (``eden/warehouse/migrations``, ``staging.py``); dlt never creates them.
 """
 
 from __future__ import annotations

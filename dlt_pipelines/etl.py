@@ -12,7 +12,7 @@ from dlt_pipelines.sync import SyncSummary, several_called, sync
 from dlt_pipelines.validate import ValidationSummary, validate
 from eden.errors import SyncFailed, UnknownOrganization, UsageError
 from eden.settings import SourceDatabase, load
-from eden.warehouse import BuildSummary, build
+from eden.warehouse.builds import BuildSummary, build
 
 
 @dataclass(frozen=True, slots=True)

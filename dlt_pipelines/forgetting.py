@@ -19,8 +19,8 @@ from psycopg import sql
 from dlt_pipelines import ledger
 from dlt_pipelines.organizations import create_partition
 from dlt_pipelines.tables import TABLES
-from eden import tenants
 from eden.errors import NotForgotten, UnknownOrganization, UsageError
+from eden.warehouse import tenants
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

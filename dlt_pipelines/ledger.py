@@ -1,4 +1,4 @@
-"""What the runs leave in ``ops``: watermarks, counts, heartbeats (``eden/migrations``)."""
+"""Watermarks, counts and heartbeats: the rows that runs leave in ``ops``."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from dlt_pipelines.tables import TABLES, TableSpec
-from eden import tenants
+from eden.warehouse import tenants
 
 MAX_NAME_BYTES = 40
 """PostgreSQL keeps 63 bytes of an identifier; the role's prefix takes 14."""

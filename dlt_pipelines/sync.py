@@ -27,7 +27,7 @@ from dlt_pipelines.organizations import SourceOrganization, register
 from dlt_pipelines.source import CONFLICT_WITH_RECOVERY, NOBODY, Snapshot, snapshot
 from dlt_pipelines.streams import Stream, parts_of
 from dlt_pipelines.tables import TABLES, TableSpec, children_of, needed_columns
-from eden import logs, progress, schema
+from eden import logs, progress
 from eden.errors import (
     OrganizationForgotten,
     SourceConflict,
@@ -36,8 +36,9 @@ from eden.errors import (
     UnknownOrganization,
     UsageError,
 )
-from eden.lock import warehouse_lock
 from eden.settings import DestinationDatabase, Machine, SourceDatabase, Sync, load
+from eden.warehouse import schema
+from eden.warehouse.lock import warehouse_lock
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from prefect.runtime import flow_run
 
 import dicom_export
 from dicom_export import DiscoverySummary, StudyResult, WithdrawalRefused
-from eden import warehouse
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
+from eden.warehouse import builds
 from flows.artifacts import leave_held_back, leave_outcomes, leave_table, progress_bar
 from flows.limits import turns
 from flows.pool import batch_name, work_pool
@@ -47,7 +47,7 @@ def _process(study_ids: list[str]) -> list[StudyResult]:
     return dicom_export.process_batch(*settings, study_ids, turn=turns())
 
 
-gate_task = as_task(warehouse.check_export_gate, "test-marts")
+gate_task = as_task(builds.check_export_gate, "test-marts")
 export_task = as_task(export_due, "export")
 process_task = as_task(_process, "process-studies")
 

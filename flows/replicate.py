@@ -10,13 +10,13 @@ from prefect.runtime import flow_run
 
 import dlt_pipelines
 from dlt_pipelines import SyncSummary, ValidationSummary
-from eden import warehouse
+from eden.warehouse import builds
 from flows.artifacts import leave_table, progress_bar
 from flows.tasks import as_flow, as_task
 
 sync_task = as_task(dlt_pipelines.sync, "sync")
-build_task = as_task(warehouse.build, "build")
-test_task = as_task(warehouse.check_data, "test")
+build_task = as_task(builds.build, "build")
+test_task = as_task(builds.check_data, "test")
 validate_task = as_task(dlt_pipelines.validate, "validate")
 sync_organizations_task = as_task(dlt_pipelines.sync_organizations, "sync-organizations")
 

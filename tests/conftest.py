@@ -17,7 +17,7 @@ import pytest
 from mypy_boto3_s3 import S3Client
 from psycopg import sql
 
-from eden import postgres, schema
+from eden import postgres
 from eden.demo.hospital import Hospital, generate
 from eden.demo.hospital import load as fill
 from eden.demo.radiograph import write_archive
@@ -25,6 +25,7 @@ from eden.embedded import EmbeddedServices, embedded_services
 from eden.embedded.keeper import lease, wait_until_stopped
 from eden.embedded.prefect_server import PrefectService
 from eden.settings import DestinationDatabase, SourceDatabase, load
+from eden.warehouse import schema
 
 OURS = (
     "SOURCE_",

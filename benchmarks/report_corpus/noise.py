@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from benchmarks.report_corpus.cast import without_accents
 from benchmarks.report_corpus.marks import MARKS
-from dicom_export.report_text import to_text
+from dicom_export.prepare.report_text import to_text
 
 _LABEL = re.compile(r"(?m)^(?P<bullet>[- ]*)(?P<label>[^\W\d_]{5,}(?: [^\W\d_]+){0,3})(?=:)")
 _NAME_OR_NUMBER = re.compile(r"[\ue000\ue001\ue003][^\ue0ff]{6,}\ue0ff")

@@ -14,13 +14,12 @@ from dicom_export.deidentify.api import (
     StudyDeidentifier,
 )
 from dicom_export.deidentify.basic import Basic
+from dicom_export.deidentify.files.rules import RULES_VERSION
 from dicom_export.deidentify.identifiers import Identifiers
 from dicom_export.deidentify.key import Key, Subject
 from dicom_export.deidentify.key_record import require_same_key
 from dicom_export.deidentify.passthrough import PassThrough
-from dicom_export.deidentify.reports import NamesOf, ScrubbedByRules
-from dicom_export.deidentify.rules import RULES_VERSION
-from dicom_export.layout import SCHEMA_VERSION
+from dicom_export.deidentify.reports.by_rules import NamesOf, ScrubbedByRules
 from eden.settings import Export
 
 __all__ = [
@@ -38,7 +37,6 @@ __all__ = [
     "StudyDeidentifier",
     "Subject",
     "choose",
-    "policy",
     "require_same_key",
 ]
 
@@ -54,16 +52,3 @@ def choose(settings: Export, names_of: NamesOf) -> Deidentifier:
         return PassThrough()
     key = Key.of(settings)
     return Basic(key, settings.burned_in_policy, ScrubbedByRules(key, names_of))
-
-
-def policy(deidentifier: Deidentifier, settings: Export) -> str:
-    """Everything but the data that decides what is uploaded: part of every fingerprint."""
-    return "/".join(
-        (
-            f"schema={SCHEMA_VERSION}",
-            f"mode={deidentifier.mode}",
-            f"rules={deidentifier.rules_version}",
-            f"key={deidentifier.key_id or ''}",
-            f"burned-in={settings.burned_in_policy}",
-        )
-    )

@@ -7,15 +7,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dicom_export.blobs import Blob, Scratch
 from dicom_export.codes import Code
-from dicom_export.deidentify.burned_in import Risk
-from dicom_export.deidentify.header import Tally
+from dicom_export.deidentify.files.burned_in import Risk
+from dicom_export.deidentify.files.header import Tally
+from dicom_export.deidentify.files.read_file import PIECE_BYTES
+from dicom_export.deidentify.final_search import Residue
 from dicom_export.deidentify.identifiers import Identifiers
 from dicom_export.deidentify.key import Subject
-from dicom_export.deidentify.reading import PIECE_BYTES
-from dicom_export.deidentify.residual import Residue
 from dicom_export.model import EligibleReport, EligibleStudy
-from dicom_export.scratch import Blob, Scratch
 
 
 @dataclass(frozen=True, slots=True)

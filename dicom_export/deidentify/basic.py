@@ -10,16 +10,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Literal
 
+from dicom_export.blobs import Blob, Scratch
 from dicom_export.codes import Code
-from dicom_export.deidentify import burned_in, header, pixels, reading, writing
 from dicom_export.deidentify.api import DeidentifiedFile, OutgoingImage, ReportScrubber
 from dicom_export.deidentify.dates import parse_moment
+from dicom_export.deidentify.files import burned_in, header, pixels, read_file, write_file
+from dicom_export.deidentify.files.rules import RULES_VERSION, TOP_LEVEL, rules
+from dicom_export.deidentify.final_search import Residue, Search
 from dicom_export.deidentify.identifiers import Identifiers
 from dicom_export.deidentify.key import Key, Subject
-from dicom_export.deidentify.residual import Residue, Search
-from dicom_export.deidentify.rules import RULES_VERSION, TOP_LEVEL, rules
 from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy
-from dicom_export.scratch import Blob, Scratch
 
 BurnedInPolicy = Literal["exclude", "flag"]
 
@@ -28,7 +28,7 @@ _SERIES_NUMBER = 0x00200011
 
 
 def deidentify_file(
-    source: reading.SourceFile, key: Key, subject: Subject, scratch: Scratch
+    source: read_file.SourceFile, key: Key, subject: Subject, scratch: Scratch
 ) -> DeidentifiedFile:
     """De-identify one file that has passed its checks.
 
@@ -37,7 +37,7 @@ def deidentify_file(
     """
     outgoing_pixels = pixels.plan(source)
     cleaned = header.clean(source.dataset, key, subject)
-    written = writing.write(source, cleaned, outgoing_pixels, scratch)
+    written = write_file.write(source, cleaned, outgoing_pixels, scratch)
     return DeidentifiedFile(
         blob=written.blob,
         study_instance_uid=str(cleaned.dataset.StudyInstanceUID),
@@ -47,7 +47,7 @@ def deidentify_file(
         burned_in=burned_in.risks(source.dataset),
         pixels_at=written.pixels_at,
         removed_from_pixels=outgoing_pixels.removed,
-        made=cleaned.made | writing.STATEMENTS,
+        made=cleaned.made | write_file.STATEMENTS,
     )
 
 
@@ -123,7 +123,7 @@ class BasicStudy:
 
     def image(self, original: Blob, scratch: Scratch) -> OutgoingImage:
         """De-identify a file, or leave it out for what its picture may show."""
-        source = reading.read(original, scratch)
+        source = read_file.read(original, scratch)
         self._known.learn_file(source.dataset)
         self._has_read_file = True
         self._ready = None

@@ -18,8 +18,8 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import VR, PersonName
 
 from dicom_export.deidentify.dates import parse_date, parse_moment
-from dicom_export.deidentify.rules import IdentifierKind, identifiers
-from dicom_export.deidentify.uids import is_registered
+from dicom_export.deidentify.files.rules import IdentifierKind, identifiers
+from dicom_export.deidentify.files.uids import is_registered
 from dicom_export.model import EligibleStudy
 
 DEEPEST = 16

@@ -12,7 +12,7 @@ from base64 import b32encode
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from dicom_export.deidentify.uids import stripped
+from dicom_export.deidentify.files.uids import stripped
 from eden.errors import ConfigurationError
 from eden.settings import Export
 

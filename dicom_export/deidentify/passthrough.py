@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from dicom_export.blobs import Blob, Scratch
 from dicom_export.deidentify.api import OutgoingImage
-from dicom_export.deidentify.residual import Residue
+from dicom_export.deidentify.final_search import Residue
 from dicom_export.model import EligibleReport, EligibleStudy
-from dicom_export.scratch import Blob, Scratch
 
 
 class PassThrough:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
 
+from dicom_export.blobs import Blob, Intake, Scratch
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
-from dicom_export.scratch import Blob, Intake, Scratch
 from dicom_export.sources.base import NO_ADDRESS, ImageSource
 from dicom_export.sources.dicomweb import DicomWebSource
 from dicom_export.sources.local import LocalSource

@@ -8,10 +8,10 @@ from typing import ClassVar, Protocol, Self
 
 from botocore.exceptions import IncompleteReadError
 
+from dicom_export.blobs import Intake
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
-from dicom_export.scratch import Intake
 from eden.settings import Export, ObjectStore
 
 NO_ADDRESS = ""

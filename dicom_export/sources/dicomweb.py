@@ -17,10 +17,10 @@ from python_multipart.multipart import parse_options_header
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
+from dicom_export.blobs import Intake
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
-from dicom_export.scratch import Intake
 from dicom_export.sources.base import NO_ADDRESS
 from dicom_export.sources.http_client import DEFAULT_PORTS, AllowedHosts, Answer, HttpClient
 from eden.errors import ConfigurationError

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import ClassVar, NoReturn, Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from dicom_export.blobs import Intake
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
-from dicom_export.scratch import Intake
 from eden.errors import ConfigurationError
 from eden.settings import Export, ObjectStore
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from dicom_export.blobs import Intake
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
-from dicom_export.scratch import Intake
+from dicom_export.s3_client import make_client
 from dicom_export.sources.base import PIECE_BYTES, Pace, broken_off
-from dicom_export.store import make_client
 from eden.errors import ConfigurationError
 from eden.settings import Export, ObjectStore
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
+from dicom_export.blobs import Intake
 from dicom_export.model import EligibleImage, EligibleStudy
-from dicom_export.scratch import Intake
 from dicom_export.sources.http_client import AllowedHosts, HttpClient
 from eden.errors import ConfigurationError
 from eden.settings import Export, ObjectStore

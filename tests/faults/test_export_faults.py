@@ -16,10 +16,10 @@ import pytest
 
 import dicom_export
 import dlt_pipelines
-from dicom_export.funnel import read_funnel
-from dicom_export.leases import Lease, clock
-from dicom_export.scratch import Budget, Scratch
-from dicom_export.store import READ_TIMEOUT_SECONDS, Store
+from dicom_export.blobs import Budget, Scratch
+from dicom_export.ledger.leases import Lease, clock
+from dicom_export.publish.bucket import READ_TIMEOUT_SECONDS, Store
+from dicom_export.status.funnel import read_funnel
 from eden.demo.hospital import Hospital
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, Export, ObjectStore, load

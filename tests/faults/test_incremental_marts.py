@@ -24,8 +24,6 @@ from psycopg import sql
 import dlt_pipelines
 from dlt_pipelines import forgetting
 from eden import postgres
-from eden import warehouse as marts
-from eden.dbt import run_dbt
 from eden.demo.hospital import (
     BodyPartRow,
     FacilityRow,
@@ -39,8 +37,10 @@ from eden.demo.hospital import (
     StudyRow,
     TechnicianRow,
 )
-from eden.lock import warehouse_lock
 from eden.settings import DestinationDatabase, SourceDatabase, load
+from eden.warehouse import builds
+from eden.warehouse.dbt import run_dbt
+from eden.warehouse.lock import warehouse_lock
 from tests.conftest import Services
 from tests.support import oracle, zoo
 from tests.support.seeds import chosen_seed
@@ -311,7 +311,7 @@ def validate(world: World) -> None:
 
 def build(world: World) -> None:
     """A tick's build; where only the reference data changed, a ``dbt run`` by hand."""
-    if not marts.build().built and not world.is_whole:
+    if not builds.build().built and not world.is_whole:
         run_dbt(["run", "--selector", "tick"], load(DestinationDatabase))
     world.is_whole = True
     compare_with_plain_python(world)

@@ -25,11 +25,11 @@ import pytest
 
 import dicom_export
 import dlt_pipelines
-from dicom_export.store import Store
-from eden import warehouse as marts
+from dicom_export.publish.bucket import Store
 from eden.demo.hospital import Hospital
 from eden.errors import StoreUnavailable
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
+from eden.warehouse import builds
 from tests.conftest import Services
 from tests.support import oracle
 from tests.support.seeds import chosen_seed
@@ -89,7 +89,7 @@ def test_a_killed_sync_is_completed_by_the_next(
     dlt_pipelines.sync()
     with services.source() as source, services.warehouse() as warehouse:
         assert differing_tables(source, warehouse) == []
-    assert marts.build().built
+    assert builds.build().built
     with services.warehouse() as warehouse:
         found = warehouse.execute("SELECT study_id FROM analytics.eligible_studies").fetchall()
     assert {study_id for (study_id,) in found} == set(oracle.eligible_studies(hospital))

@@ -25,12 +25,14 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from dicom_export import deidentify, leases, ledger, sources, store
+from dicom_export import deidentify, s3_client, sources
+from dicom_export.blobs import Budget
 from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost
-from dicom_export.scratch import Budget
-from dicom_export.study import Exporter
-from dicom_export.warehouse import Warehouse
+from dicom_export.exporter import Exporter
+from dicom_export.ledger import leases, ledger
+from dicom_export.marts import Warehouse
+from dicom_export.publish.bucket import ATTEMPTS, Store
 from eden.errors import StoreUnavailable
 from eden.settings import ObjectStore, load
 from tests.conftest import Services
@@ -113,7 +115,7 @@ def assert_all_arrived(hospital: Hospital, studies: list[Study]) -> None:
 def test_a_fifth_of_all_requests_fails_and_everything_arrives(
     hospital: Hospital, s3: FaultyS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "READ_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr(s3_client, "READ_TIMEOUT_SECONDS", 2)
     seed = chosen_seed("EDEN_FAULT_SEED")
     studies = []
     for number in range(ROUNDS):
@@ -229,14 +231,14 @@ def test_an_object_whose_answers_are_lost_is_there_and_yet_in_doubt(
     key = study.image_key(study.images[0])
     s3.choose = on(key, Fault.RESET_AFTER)
     assert hospital.discover().counts == {"incomplete": 1}
-    assert len(s3.of(key)) == store.ATTEMPTS
+    assert len(s3.of(key)) == ATTEMPTS
     assert key in hospital.objects()
     assert hospital.one("SELECT in_doubt FROM ops.exported_objects WHERE key = %s", key)
     assert study.metadata_key not in hospital.objects()
     s3.choose = lambda _: None
     hospital.make_due()
     assert hospital.discover().counts == {"exported": 1}
-    assert len(s3.of(key)) == store.ATTEMPTS + 1
+    assert len(s3.of(key)) == ATTEMPTS + 1
     assert_all_arrived(hospital, [study])
 
 
@@ -264,20 +266,20 @@ def test_a_store_that_asks_to_slow_down_is_left_alone_for_longer_and_longer(
     study = hospital.add_study(images=1)
     s3.choose = on(study.images[0].image_id, Fault.SLOW_DOWN)
     assert hospital.discover().counts == {"incomplete": 1}
-    assert len(s3.of(study.images[0].image_id)) == store.ATTEMPTS
-    assert len(pauses) == store.ATTEMPTS - 1
+    assert len(s3.of(study.images[0].image_id)) == ATTEMPTS
+    assert len(pauses) == ATTEMPTS - 1
     assert all(0 < pause <= 2**number for number, pause in enumerate(pauses))
 
 
 def test_an_attempt_is_over_before_the_lease_under_which_it_began() -> None:
-    longest = store.CONNECT_TIMEOUT_SECONDS + store.READ_TIMEOUT_SECONDS
+    longest = s3_client.CONNECT_TIMEOUT_SECONDS + s3_client.READ_TIMEOUT_SECONDS
     assert longest < ledger.LEASE_SECONDS * (1 - leases.SAFETY)
 
 
 def test_a_silent_store_holds_a_worker_for_one_object_and_no_longer(
     hospital: Hospital, s3: FaultyS3, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "READ_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(s3_client, "READ_TIMEOUT_SECONDS", 0.5)
     study = hospital.add_study(images=10)
     for fault in (Fault.STALL_BEFORE, Fault.STALL_AFTER):
         s3.seen.clear()
@@ -289,7 +291,7 @@ def test_a_silent_store_holds_a_worker_for_one_object_and_no_longer(
         assert time.monotonic() - began < STALL_SECONDS / 2
         asked = [seen.key for seen in s3.seen if seen.key]
         assert len(set(asked)) == 1
-        assert len(asked) <= store.ATTEMPTS
+        assert len(asked) <= ATTEMPTS
         assert_the_ledger_is_right(hospital)
     s3.choose = lambda _: None
     hospital.make_due()
@@ -313,7 +315,7 @@ def test_an_attempt_is_not_repeated_once_the_lease_has_run_out(
 
         monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=run_out))
         loaded = Warehouse(connections).studies([study.study_id])[study.study_id]
-        target = store.Store(bucket)
+        target = Store(bucket)
         exporter = Exporter(images, deidentify.PassThrough(), target, held, Budget())
         with pytest.raises(LeaseLost):
             exporter.export_study(loaded, lease)
@@ -325,8 +327,8 @@ def test_a_slow_line_is_no_silent_store(
     hospital: Hospital, s3: FaultyS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # More than it takes to send what lies in the sockets' buffers, less than for the whole.
-    monkeypatch.setattr(store, "CONNECT_TIMEOUT_SECONDS", 3)
-    monkeypatch.setattr(store, "READ_TIMEOUT_SECONDS", 3)
+    monkeypatch.setattr(s3_client, "CONNECT_TIMEOUT_SECONDS", 3)
+    monkeypatch.setattr(s3_client, "READ_TIMEOUT_SECONDS", 3)
     s3.bytes_per_second = 5 << 20
 
     def requests() -> int:
@@ -445,8 +447,8 @@ def test_only_a_large_object_waits_for_leave_to_be_sent(hospital: Hospital, s3: 
 LARGE = """
 import sys
 from pathlib import Path
-from dicom_export.scratch import Budget, Scratch
-from dicom_export.store import Store
+from dicom_export.blobs import Budget, Scratch
+from dicom_export.publish.bucket import Store
 from eden.settings import ObjectStore, load
 
 def peak():

@@ -17,12 +17,12 @@ import pytest
 from click.testing import CliRunner
 
 import dicom_export
-from eden.cli import cli
 from eden.demo.hospital import Hospital
 from eden.demo.hospital import load as fill
 from eden.embedded.ports import LOOPBACK
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
+from eden_cli import cli
 from tests.conftest import Services
 from tests.support import debian, docs
 

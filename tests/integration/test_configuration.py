@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from eden.cli import cli
 from eden.settings import DestinationDatabase, SourceDatabase, load
+from eden_cli import cli
 from tests.conftest import Services
 from tests.integration.test_export_studies import Hospital
 from tests.support import zoo
@@ -162,7 +162,7 @@ def test_an_export_that_can_not_begin_claims_nothing(
         monkeypatch.setenv("DEIDENTIFICATION", "basic")
     monkeypatch.setenv(variable, value)
     # Seconds of trying in vain are the store's tests' business.
-    monkeypatch.setattr("dicom_export.store.ATTEMPTS", 1)
+    monkeypatch.setattr("dicom_export.publish.bucket.ATTEMPTS", 1)
     assert said("process-study", study.study_id, code=code).startswith(line)
     claimed = "SELECT count(*) FROM ops.study_exports WHERE status <> 'waiting' OR attempts > 0"
     assert hospital.one(claimed) == 0

@@ -17,14 +17,15 @@ import psycopg
 import pytest
 
 import dlt_pipelines
-from eden import postgres, warehouse
-from eden.dbt import run_dbt
+from eden import postgres
 from eden.demo.hospital import Hospital
 from eden.demo.hospital import load as fill
 from eden.embedded import EmbeddedServices
 from eden.embedded.ports import LOOPBACK
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, SourceDatabase, load
+from eden.warehouse import builds
+from eden.warehouse.dbt import run_dbt
 from tests.conftest import Services
 from tests.support import debian, oracle
 from tests.support.warehouse import differing_tables
@@ -217,7 +218,7 @@ def test_first_load_and_dbt_on_postgresql_15_by_an_owner_who_is_no_superuser(
         assert connection.info.server_version // 10000 == 15
         assert differing_tables(source, connection) == []
         assert eligible_studies(connection) == set(oracle.eligible_studies(generated))
-    assert warehouse.check_export_gate() > 0
+    assert builds.check_export_gate() > 0
     dbt("run")
     assert "ERROR=0" in dbt("build", "--full-refresh").stdout
     assert "Catalog written" in dbt("docs", "generate").stdout

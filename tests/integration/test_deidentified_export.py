@@ -16,7 +16,8 @@ from pydicom.uid import generate_uid
 
 import dicom_export
 from dicom_export import deidentify
-from dicom_export.deidentify import Basic, Identifiers, Key, ScrubbedReport, Subject, header
+from dicom_export.deidentify import Basic, Identifiers, Key, ScrubbedReport, Subject
+from dicom_export.deidentify.files import header
 from dicom_export.model import EligibleStudy
 from eden.errors import ConfigurationError
 from eden.settings import DestinationDatabase, Export, load

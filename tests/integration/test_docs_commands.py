@@ -18,10 +18,10 @@ import pytest
 from click.testing import CliRunner
 
 import dicom_export
-from eden.cli import cli
 from eden.demo.hospital import Hospital
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
+from eden_cli import cli
 from tests.conftest import Services, store_client
 from tests.support import docs, oracle
 from tests.support.iam import check_policy, statements

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner
 
-from eden.cli import cli
 from eden.demo.hospital import Hospital
+from eden_cli import cli
 from tests.conftest import Services
 from tests.support import oracle
 

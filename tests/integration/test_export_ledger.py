@@ -16,14 +16,16 @@ import pytest
 from pydicom.uid import generate_uid
 
 import dicom_export
-from dicom_export import deidentify, withdrawal
+from dicom_export import deidentify
 from dicom_export.codes import Code, StudyStatus
 from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost
-from dicom_export.funnel import Funnel, read_funnel
-from dicom_export.ledger import Ledger
-from dicom_export.store import Store
-from dicom_export.withdrawal import Withdrawer
+from dicom_export.ledger.ledger import Ledger
+from dicom_export.policy import policy_text
+from dicom_export.publish.bucket import Store
+from dicom_export.status.funnel import Funnel, read_funnel
+from dicom_export.withdraw import verdicts
+from dicom_export.withdraw.verdicts import Withdrawer
 from eden.errors import UsageError
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.support.exporting import PLANTED, Hospital, Image, Study, an_id
@@ -108,7 +110,7 @@ class Ward(Hospital):
 
     def policy(self) -> str:
         export = load(Export)
-        return deidentify.policy(deidentify.PassThrough(), export)
+        return policy_text(deidentify.PassThrough(), export)
 
     def _move(self, study: Study, source: str, target: str) -> None:
         for table in TABLES:
@@ -309,7 +311,7 @@ def test_a_withdrawal_by_the_switch_is_ended_or_taken_back(
     database, bucket, _ = ward.settings()
     with Connections(database) as connections:
         ledger = Ledger(connections, max_attempts=5)
-        decision = withdrawal.decide(connections, allow_mass=False, deidentifies=True)
+        decision = verdicts.decide(connections, allow_mass=False, deidentifies=True)
         assert decision.pending == 1
         if requests_done is not None:
             (lease,) = ledger.claim_withdrawals(10, decision.at)
@@ -409,10 +411,10 @@ def test_more_than_one_in_twenty_is_a_mass_but_one_never_is(
             (leaving,),
         )
         with Connections(load(DestinationDatabase)) as connections:
-            foreseen = withdrawal.foresee(connections, allow_mass=False, deidentifies=False)
-            allowed = withdrawal.foresee(connections, allow_mass=True, deidentifies=False)
+            foreseen = verdicts.foresee(connections, allow_mass=False, deidentifies=False)
+            allowed = verdicts.foresee(connections, allow_mass=True, deidentifies=False)
             assert allowed.refused == 0
-            decided = withdrawal.decide(connections, allow_mass=False, deidentifies=False)
+            decided = verdicts.decide(connections, allow_mass=False, deidentifies=False)
         assert foreseen.refused == decided.refused == refused
         assert foreseen.pending == decided.pending == (0 if refused else leaving)
         assert decided.exported == exported
@@ -455,7 +457,7 @@ def test_a_crash_in_the_middle_of_a_withdrawal_is_made_good(ward: Ward, requests
     database, bucket, _ = ward.settings()
     with Connections(database) as connections:
         ledger = Ledger(connections, max_attempts=1)
-        decision = withdrawal.decide(connections, allow_mass=True, deidentifies=False)
+        decision = verdicts.decide(connections, allow_mass=True, deidentifies=False)
         (lease,) = [
             lease
             for lease in ledger.claim_withdrawals(10, decision.at)
@@ -502,7 +504,7 @@ def test_a_half_withdrawn_study_that_is_eligible_again_is_whole_again(ward: Ward
     database, bucket, _ = ward.settings()
     with Connections(database) as connections:
         ledger = Ledger(connections, max_attempts=5)
-        decision = withdrawal.decide(connections, allow_mass=True, deidentifies=False)
+        decision = verdicts.decide(connections, allow_mass=True, deidentifies=False)
         (lease,) = ledger.claim_withdrawals(10, decision.at)
         with pytest.raises(SystemExit):
             Withdrawer(_Dying(Store(bucket), 1), ledger).withdraw(lease)  # type: ignore[arg-type]
@@ -716,7 +718,7 @@ def test_a_worker_that_loses_the_study_meanwhile_removes_nothing_more(
 
     with Connections(database) as connections:
         ledger = Ledger(connections, max_attempts=5)
-        decision = withdrawal.decide(connections, allow_mass=True, deidentifies=False)
+        decision = verdicts.decide(connections, allow_mass=True, deidentifies=False)
         (lease,) = ledger.claim_withdrawals(10, decision.at)
         with monkeypatch.context() as patch:
             patch.setattr(Store, name, lose)
@@ -741,7 +743,7 @@ def test_a_study_in_a_workers_hands_is_withdrawn_when_it_is_done(
                 pool.submit(ward.judge, study, "is_chest").result()
             with Connections(load(DestinationDatabase)) as connections:
                 assert (
-                    withdrawal.decide(connections, allow_mass=True, deidentifies=False).pending == 0
+                    verdicts.decide(connections, allow_mass=True, deidentifies=False).pending == 0
                 )
             assert ward.funnel().not_eligible.exporting == 1
         put(self, key, *rest)
@@ -979,7 +981,7 @@ def test_an_attempt_that_broke_off_still_counts_what_is_in_place(
     ward.discover()
     ward.touch(study)
     with monkeypatch.context() as patch:
-        patch.setattr("dicom_export.study.prepare", _explode)
+        patch.setattr("dicom_export.exporter.prepare", _explode)
         (result,) = ward.discover().results
     assert result.errors[0].startswith("INTERNAL_ERROR")
     assert (result.dicom_files_uploaded, result.reports_uploaded) == (2, 1)
@@ -1180,7 +1182,7 @@ def test_the_funnel_adds_up_after_whatever_happens(
         (lost.study_id, ("SOURCE_MISSING",)),
         (doubtful.study_id, ("PATIENT_MISMATCH",)),
     }
-    monkeypatch.setattr("dicom_export.funnel.LISTED", 1)
+    monkeypatch.setattr("dicom_export.status.funnel.LISTED", 1)
     found = ward.funnel()
     assert (len(found.needs_person), found.needs_person_unlisted) == (1, 1)
 

@@ -35,14 +35,15 @@ from pydicom.uid import (
 
 import dicom_export
 from dicom_export import deidentify, sources
+from dicom_export.blobs import Budget
 from dicom_export.codes import Code, StudyStatus
 from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost
-from dicom_export.ledger import Ledger
-from dicom_export.scratch import Budget
-from dicom_export.store import Store
-from dicom_export.study import Exporter
-from dicom_export.warehouse import Warehouse
+from dicom_export.exporter import Exporter
+from dicom_export.ledger.ledger import Ledger
+from dicom_export.marts import Warehouse
+from dicom_export.policy import policy_text
+from dicom_export.publish.bucket import Store
 from eden.errors import ConfigurationError, StoreUnavailable
 from eden.progress import reporting_to
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
@@ -1024,7 +1025,7 @@ def test_a_batch_answers_for_each_in_order(hospital: Hospital) -> None:
 def test_a_study_in_another_workers_hands_is_left_to_it(hospital: Hospital, worker: Worker) -> None:
     study = hospital.add_study(images=1)
     due = worker.ledger.refresh(
-        deidentify.policy(deidentify.PassThrough(), load(Export)), [study.study_id]
+        policy_text(deidentify.PassThrough(), load(Export)), [study.study_id]
     )
     worker.ledger.claim(10, due)
     result = dicom_export.process_study(*hospital.settings(), study.study_id)
@@ -1152,7 +1153,7 @@ def test_a_crash_in_the_middle_of_a_repair_is_made_good(
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("dicom_export.study.prepare", die)
+        patch.setattr("dicom_export.exporter.prepare", die)
         with pytest.raises(SystemExit):
             dicom_export.process_study(*hospital.settings(), study.study_id)
     assert hospital.status(study) == "exporting"

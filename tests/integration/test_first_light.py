@@ -10,9 +10,9 @@ from uuid import UUID
 
 import dicom_export
 import dlt_pipelines
-from eden import warehouse as marts
 from eden.demo.hospital import Hospital
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
+from eden.warehouse import builds
 from tests.conftest import Services
 from tests.support import oracle
 from tests.support.warehouse import differing_tables
@@ -93,7 +93,7 @@ def test_the_eligible_studies_arrive_in_the_bucket_byte_for_byte(
                 for member in getattr(study, attribute)
             )
 
-    assert marts.check_export_gate() > 0
+    assert builds.check_export_gate() > 0
     summary = export()
     assert summary.counts == {"exported": len(eligible)}
     assert len(eligible) > 20

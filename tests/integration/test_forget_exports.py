@@ -14,14 +14,15 @@ import pytest
 
 import dicom_export
 from dicom_export import deidentify, sources
+from dicom_export.blobs import Budget
 from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost
-from dicom_export.leases import Lease
-from dicom_export.ledger import Ledger
-from dicom_export.scratch import Budget
-from dicom_export.store import Store
-from dicom_export.study import Exporter
-from dicom_export.warehouse import Warehouse
+from dicom_export.exporter import Exporter
+from dicom_export.ledger.leases import Lease
+from dicom_export.ledger.ledger import Ledger
+from dicom_export.marts import Warehouse
+from dicom_export.policy import policy_text
+from dicom_export.publish.bucket import Store
 from eden.errors import NotForgotten, StoreUnavailable
 from eden.settings import Export, ObjectStore, load
 from tests.support.exporting import Hospital, Study
@@ -57,7 +58,7 @@ def keys(hospital: Hospital, study: Study) -> list[str]:
 
 def policy() -> str:
     export = load(Export)
-    return deidentify.policy(deidentify.PassThrough(), export)
+    return policy_text(deidentify.PassThrough(), export)
 
 
 @dataclasses.dataclass

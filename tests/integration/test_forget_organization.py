@@ -20,15 +20,15 @@ import pytest
 from click.testing import CliRunner
 from psycopg import sql
 
-from dicom_export.ledger import Ledger
-from dicom_export.store import Store
+from dicom_export.ledger.ledger import Ledger
+from dicom_export.publish.bucket import Store
 from dlt_pipelines import forgetting
-from eden import tenants, warehouse
-from eden.cli import cli
-from eden.dbt import run_dbt
 from eden.demo.hospital import Hospital
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, load
+from eden.warehouse import builds, tenants
+from eden.warehouse.dbt import run_dbt
+from eden_cli import cli
 from tests.conftest import Services
 from tests.support import oracle
 
@@ -238,7 +238,7 @@ def check_that_the_marts_are_as_built_anew(world: World, hospital: Hospital) -> 
     assert dict(world.connection.execute(query).fetchall()) == {
         doctor: rank for doctor, (_, rank) in ranks.items()
     }
-    warehouse.check_data()
+    builds.check_data()
 
 
 def check_that_it_is_left_out(world: World) -> None:
@@ -306,7 +306,7 @@ def check_that_a_run_that_died_is_completed(world: World, monkeypatch: pytest.Mo
         (Store, "sizes", die),
         (forgetting, "_remove", die_before_the_commit),
         (tenants, "restore", die),
-        (warehouse, "build", die),
+        (builds, "build", die),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(place, name, death)

@@ -11,13 +11,14 @@ import psycopg
 import pytest
 
 from dicom_export.connections import Connections
+from dicom_export.dispatch import SENDS, BatchState, Order, Patience, hand_out
 from dicom_export.errors import BatchesFailed, NoWorkers
-from dicom_export.handing_out import SENDS, BatchState, Order, Patience, hand_out
-from dicom_export.ledger import Ledger
+from dicom_export.ledger.ledger import Ledger
 from dicom_export.model import StudyResult
-from eden import postgres, schema
+from eden import postgres
 from eden.embedded import EmbeddedServices
 from eden.settings import DestinationDatabase, load
+from eden.warehouse import schema
 from tests.conftest import administrator
 
 IMPATIENCE = Patience(poll=0.01, start=0.2, claim=0.2, queue=0.5)
@@ -245,7 +246,7 @@ class Clock:
 
 @pytest.fixture
 def world(warehouse: DestinationDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr("dicom_export.handing_out.time", Clock())
+    monkeypatch.setattr("dicom_export.dispatch.time", Clock())
     with (
         postgres.connect(warehouse, application_name="test", autocommit=True) as database,
         Connections(warehouse) as connections,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eden import schema
+from eden.warehouse import schema
 from tests.conftest import Services
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dlt_pipelines
-from eden import warehouse as marts
-from eden.dbt import run_dbt
 from eden.demo.hospital import Hospital
 from eden.settings import DestinationDatabase, load
+from eden.warehouse import builds
+from eden.warehouse.dbt import run_dbt
 from tests.conftest import Services
 
 
@@ -29,4 +29,4 @@ def test_the_data_tests_pass_on_what_is_rebuilt_study_by_study(
             "WHERE id IN (SELECT id FROM pacs_reports ORDER BY id LIMIT 20)"
         )
     assert dlt_pipelines.etl().build.built
-    assert marts.check_data() > 60
+    assert builds.check_data() > 60

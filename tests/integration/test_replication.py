@@ -12,8 +12,8 @@ import dlt_pipelines
 from dlt_pipelines.source import Snapshot
 from eden.demo.hospital import Hospital
 from eden.errors import LockHeld, SourceMismatch, SyncFailed, UnknownOrganization, UsageError
-from eden.lock import warehouse_lock
 from eden.settings import DestinationDatabase, SourceDatabase, load
+from eden.warehouse.lock import warehouse_lock
 from tests.conftest import Services
 from tests.support.warehouse import differing_tables
 

@@ -9,9 +9,9 @@ import pytest
 import dlt_pipelines
 from dlt_pipelines import tables
 from dlt_pipelines.tables import TABLES, Parent, TableSpec
-from eden.cli.status_page import read_status
 from eden.demo.hospital import Hospital
 from eden.errors import SyncFailed
+from eden_cli.status_page import read_status
 from tests.conftest import Services
 from tests.support.warehouse import differing_tables, rows_of
 

@@ -21,8 +21,8 @@ import pytest
 import dlt_pipelines
 from dlt_pipelines import ledger
 from dlt_pipelines.tables import TABLES
-from eden import warehouse as marts
 from eden.demo.hospital import Hospital
+from eden.warehouse import builds
 from tests.conftest import Services
 from tests.support.seeds import chosen_seed
 from tests.support.warehouse import differing_tables
@@ -349,14 +349,14 @@ def test_a_crash_between_load_and_build_still_builds(
         patch.setattr(ledger, "advance", crash)
         dlt_pipelines.etl()
     assert accession() != "FIRST"
-    assert marts.build().built
+    assert builds.build().built
     assert accession() == "FIRST"
     change("SECOND")
     with pytest.raises(KeyboardInterrupt):
         dlt_pipelines.etl(build_step=crash)
     assert dlt_pipelines.sync().is_idle
     assert accession() == "FIRST"
-    rows_alone = marts.build()
+    rows_alone = builds.build()
     assert rows_alone.built
     assert accession() == "SECOND"
 
@@ -365,23 +365,23 @@ def test_a_crash_between_load_and_build_still_builds(
     dlt_pipelines.sync()
     with services.warehouse() as warehouse:
         warehouse.execute("DROP VIEW analytics.stg_pacs__studies CASCADE")
-    everything = marts.build()
+    everything = builds.build()
     assert everything.models > rows_alone.models
     assert accession() == "THIRD"
     change("FOURTH")
     dlt_pipelines.sync()
     with services.warehouse() as warehouse:
         warehouse.execute("ALTER VIEW analytics.fact_study_exports RENAME TO made_by_hand")
-    assert marts.build().models == everything.models
+    assert builds.build().models == everything.models
     change("FIFTH")
     dlt_pipelines.sync()
-    assert marts.build().models == rows_alone.models
+    assert builds.build().models == rows_alone.models
     assert accession() == "FIFTH"
 
     with services.warehouse() as warehouse:
-        assert written_by(warehouse, marts.build) == {}
+        assert written_by(warehouse, builds.build) == {}
         assert written_by(warehouse, dlt_pipelines.etl) == {"ops.sync_heartbeats inserted": 1}
-        assert not marts.build().built
+        assert not builds.build().built
 
 
 def test_a_study_that_moves_before_all_its_rows_were_read_loses_none(

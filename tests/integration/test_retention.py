@@ -10,7 +10,7 @@ import pytest
 
 import dlt_pipelines
 from dlt_pipelines import ledger
-from eden import warehouse as marts
+from eden.warehouse import builds
 from tests.conftest import Services
 from tests.support import zoo
 
@@ -38,7 +38,7 @@ def age(warehouse: psycopg.Connection, days: int) -> None:
 
 
 def seen(warehouse: psycopg.Connection) -> Any:
-    return marts._newest_change(warehouse), marts._last_build(warehouse)
+    return builds._newest_change(warehouse), builds._last_build(warehouse)
 
 
 def test_old_rows_go_and_what_is_built_stays_built(
@@ -82,7 +82,7 @@ def test_old_rows_go_and_what_is_built_stays_built(
             assert count(warehouse, table) == 0, table
         assert count(warehouse, "ops.builds") == count(warehouse, "ops.changes") == 1
         assert seen(warehouse) == before
-        assert not marts.is_build_due(warehouse)
+        assert not builds.is_build_due(warehouse)
         # It may yet have to be withdrawn on this evidence.
         assert warehouse.execute("SELECT id FROM ops.deletions").fetchall() == [(EXPORTED,)]
         assert count(warehouse, "ops.sync_watermarks")
@@ -93,4 +93,4 @@ def test_old_rows_go_and_what_is_built_stays_built(
         warehouse.execute("UPDATE ops.changes SET created_at = created_at - interval '99 days'")
         dlt_pipelines.validate()
         assert count(warehouse, "ops.changes", "reason IN ('one', 'two')") == 2
-        assert marts.is_build_due(warehouse)
+        assert builds.is_build_due(warehouse)

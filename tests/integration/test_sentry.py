@@ -17,9 +17,9 @@ import pytest
 from click.testing import CliRunner
 
 import dlt_pipelines
-from eden.cli import cli
 from eden.errors import SyncFailed
 from eden.paths import PROJECT_ROOT
+from eden_cli import cli
 from flows.tasks import Unexpected, as_flow
 from tests.support.prefect_server import wait_for
 
@@ -166,7 +166,7 @@ def test_an_unreachable_sentry_changes_nothing(
 
 def test_without_a_dsn_nothing_of_sentry_is_loaded(server: FakeSentry) -> None:
     script = (
-        "import sys; from click.testing import CliRunner; from eden.cli import cli; "
+        "import sys; from click.testing import CliRunner; from eden_cli import cli; "
         "done = CliRunner().invoke(cli, ['etl']); "
         "sys.exit(done.exit_code != 1 or 'sentry_sdk' in sys.modules)"
     )

@@ -12,12 +12,12 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from dicom_export import sources
-from dicom_export.checks import inspect
+from dicom_export.blobs import Budget, Scratch
 from dicom_export.codes import Code
 from dicom_export.deidentify import PassThrough
 from dicom_export.model import EligibleImage, EligibleStudy
-from dicom_export.prepare import prepare
-from dicom_export.scratch import Budget, Scratch
+from dicom_export.prepare.checks import inspect
+from dicom_export.prepare.study import prepare
 from dicom_export.sources import Sources
 from dicom_export.sources.dicomweb import ACCEPT
 from eden.errors import ConfigurationError

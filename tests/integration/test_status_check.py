@@ -13,8 +13,8 @@ import yaml
 from click.testing import CliRunner
 
 from dlt_pipelines.organizations import SourceOrganization, register
-from eden.cli import alarms, cli
 from eden.paths import PROJECT_ROOT
+from eden_cli import alarms, cli
 from tests.conftest import Services
 from tests.support.exporting import MARTS
 

@@ -18,11 +18,12 @@ from psycopg import errors, sql
 
 import dlt_pipelines
 from dlt_pipelines.organizations import SourceOrganization, register
-from eden import postgres, schema, tenants
-from eden.cli import status_page
+from eden import postgres
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, load
-from eden.tenants import Tenant
+from eden.warehouse import schema, tenants
+from eden.warehouse.tenants import Tenant
+from eden_cli import status_page
 from tests.conftest import Services
 from tests.support import zoo
 from tests.support.logins import login

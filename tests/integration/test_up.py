@@ -21,10 +21,10 @@ import psutil
 import psycopg
 import pytest
 
-from eden.cli.up.children import MARK, end_marked
 from eden.embedded.keeper import lives, wait_until_stopped
 from eden.embedded.secrets import Secrets
-from eden.lock import LOCK_KEY
+from eden.warehouse.lock import LOCK_KEY
+from eden_cli.up.children import MARK, end_marked
 from tests.conftest import SECONDS_TO_STOP, Services
 from tests.support.prefect_server import DEPLOYMENTS, Server, wait_for
 

@@ -10,8 +10,8 @@ import pytest
 
 import dlt_pipelines
 from dlt_pipelines import ValidationSummary, forgetting
-from eden import warehouse as marts
 from eden.demo.hospital import Hospital
+from eden.warehouse import builds
 from tests.conftest import Services
 from tests.support import oracle
 from tests.support.warehouse import differing_tables
@@ -95,7 +95,7 @@ def test_a_deleted_study_leaves_the_marts_at_the_next_build(
     with services.source() as source:
         delete_study(source, study_id)
     dlt_pipelines.validate()
-    assert marts.build().built
+    assert builds.build().built
     with services.warehouse() as warehouse:
         for table in ("fact_studies", "eligible_studies", "eligible_images"):
             query = f"SELECT count(*) FROM analytics.{table} WHERE study_id = %s"

@@ -21,7 +21,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 import dicom_export
-from dicom_export.handing_out import PATIENCE
+from dicom_export.dispatch import PATIENCE
 from eden.demo.hospital import Hospital
 from eden.errors import ConfigurationError
 from eden.settings import DestinationDatabase, Export, ObjectStore, load

@@ -13,13 +13,13 @@ from pydicom import dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileDataset
 
+from dicom_export.blobs import Budget, Scratch
 from dicom_export.deidentify import Basic, Identifiers, Key, ScrubbedReport, Subject
 from dicom_export.deidentify.api import DeidentifiedFile
 from dicom_export.deidentify.basic import deidentify_file
-from dicom_export.deidentify.reading import read
-from dicom_export.deidentify.residual import Residue, Search
+from dicom_export.deidentify.files.read_file import read
+from dicom_export.deidentify.final_search import Residue, Search
 from dicom_export.model import EligibleStudy
-from dicom_export.scratch import Budget, Scratch
 
 KEY = Key(b"a key for tests, of 32 bytes and more")
 SUBJECT = KEY.subject("organization", "patient", "study")

@@ -18,8 +18,8 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from dicom_export.checks import Inspection, inspect
 from dicom_export.model import EligibleImage, EligibleStudy
+from dicom_export.prepare.checks import Inspection, inspect
 from tests.support.sources import a_study, an_image
 
 DX, CR = DigitalXRayImageStorageForPresentation, ComputedRadiographyImageStorage

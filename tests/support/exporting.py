@@ -21,7 +21,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 import dicom_export
-from dicom_export.store import Store
+from dicom_export.publish.bucket import Store
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 
 PLANTED = "ZZPLANTED"

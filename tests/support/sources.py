@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dicom_export.blobs import MAX_IMAGE_BYTES, Budget, Scratch
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy
-from dicom_export.scratch import MAX_IMAGE_BYTES, Budget, Scratch
 from dicom_export.sources import Sources
 
 PLANTED = "ZZPLANTED"

@@ -14,9 +14,9 @@ from rich.console import Console
 from dicom_export import StudyResult
 from dlt_pipelines import Difference, ValidationSummary
 from dlt_pipelines.forgetting import KnownOrganization
-from eden.cli import cli, docs_page, exporting, forgetting, output, status_page, tables
-from eden.cli.status_page import OrganizationStatus, Status
 from eden.errors import NotForgotten, ServiceFailed
+from eden_cli import cli, docs_page, exporting, forgetting, output, status_page, tables
+from eden_cli.status_page import OrganizationStatus, Status
 
 BRACKETS = "odd[/red] [bold]slug"
 THEN = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)

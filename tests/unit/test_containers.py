@@ -163,8 +163,8 @@ def test_the_image_is_built_from_the_lock_and_runs_as_nobody_special(
         ("seeds/chest_terms.csv", True),
         ("macros/fold_text.sql", True),
         ("tests/dbt/assert_reference_data_are_loaded.sql", True),
-        ("eden/migrations/0001_ops.sql", True),
-        ("dicom_export/deidentify/rules.csv", True),
+        ("eden/warehouse/migrations/0001_ops.sql", True),
+        ("dicom_export/deidentify/files/rules.csv", True),
         ("flows/replicate.py", True),
     ],
 )

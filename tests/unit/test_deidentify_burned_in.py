@@ -13,7 +13,7 @@ from pydicom.uid import (
 )
 
 from dicom_export.codes import Code
-from dicom_export.deidentify.burned_in import Risk, risks
+from dicom_export.deidentify.files.burned_in import Risk, risks
 from tests.support.deidentified import (
     a_study,
     basic,

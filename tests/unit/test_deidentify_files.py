@@ -36,8 +36,8 @@ from benchmarks.planting import Action, people, plant, visits
 from benchmarks.scoring import score
 from dicom_export.codes import Code
 from dicom_export.deidentify import Identifiers
-from dicom_export.deidentify.reading import read
-from dicom_export.deidentify.rules import RuleKind, identifiers, rules, vocabulary
+from dicom_export.deidentify.files.read_file import read
+from dicom_export.deidentify.files.rules import RuleKind, identifiers, rules, vocabulary
 from dicom_export.errors import SourceFailed
 from tests.support.deidentified import (
     SUBJECT,
@@ -204,7 +204,7 @@ def test_no_number_that_stays_is_as_long_as_a_documents() -> None:
 
 
 def test_the_files_of_rules_are_well_formed() -> None:
-    folder = resources.files("dicom_export.deidentify")
+    folder = resources.files("dicom_export.deidentify.files")
     for name in ("rules.csv", "identifiers.csv"):
         rows = list(csv.DictReader((folder / name).read_text("utf-8").splitlines()))
         for row in rows:

@@ -22,7 +22,7 @@ from pydicom.pixels import pixel_array
 from pydicom.uid import JPEG2000, MPEG2MPML, RLELossless
 
 from dicom_export.codes import Code
-from dicom_export.deidentify.codestreams import Gathered, jpeg, jpeg_2000, rle
+from dicom_export.deidentify.files.codestreams import Gathered, jpeg, jpeg_2000, rle
 from dicom_export.errors import SourceFailed
 from tests.support.deidentified import deidentified, small_radiograph, to_bytes
 

@@ -16,8 +16,8 @@ from pydicom.dataset import Dataset
 
 from benchmarks.planting import people, plant, visits
 from dicom_export.deidentify import Identifiers
+from dicom_export.deidentify.final_search import Residue, Search
 from dicom_export.deidentify.key import Key
-from dicom_export.deidentify.residual import Residue, Search
 from tests.support.deidentified import a_study, small_radiograph, to_bytes
 from tests.support.seeds import chosen_seed
 

@@ -31,12 +31,12 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from dicom_export import checks
-from dicom_export.checks import inspect
+from dicom_export.blobs import Budget, Scratch
 from dicom_export.codes import Code, ImageStatus
 from dicom_export.deidentify import PassThrough
-from dicom_export.prepare import prepare
-from dicom_export.scratch import Budget, Scratch
+from dicom_export.prepare import checks
+from dicom_export.prepare.checks import inspect
+from dicom_export.prepare.study import prepare
 from dicom_export.sources import Sources
 from dicom_export.sources.local import LocalSource
 from tests.support.dicom import CR, DX, judged, radiograph, rows, sample, written

@@ -16,10 +16,10 @@ from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
-from dicom_export import checks
-from dicom_export.checks import Subject, disagreeing, inspect
 from dicom_export.codes import Code
 from dicom_export.model import EligibleImage, EligibleStudy
+from dicom_export.prepare import checks
+from dicom_export.prepare.checks import Subject, disagreeing, inspect
 
 
 def sample(name: str) -> bytes:

@@ -22,8 +22,8 @@ from cyclopts import CycloptsError
 
 import flows
 from eden import settings
-from eden.cli import cli
 from eden.paths import PROJECT_ROOT
+from eden_cli import cli
 from tests.support import docs
 from tests.support.docs import Command
 

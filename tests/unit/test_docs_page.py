@@ -21,11 +21,11 @@ PAGE = "<!doctype html><title>models</title>"
 SERVE = """
 import sys
 from pathlib import Path
-from eden import warehouse
-from eden.cli import cli
+from eden.warehouse import builds
+from eden_cli import cli
 
-warehouse.migrate = lambda: []
-warehouse.write_docs = lambda: Path(sys.argv[1])
+builds.migrate = lambda: []
+builds.write_docs = lambda: Path(sys.argv[1])
 cli(["docs", "--json", *sys.argv[2:]])
 """
 

@@ -9,8 +9,8 @@ import pytest
 
 from dicom_export import Explanation
 from dicom_export.codes import StudyStatus
-from dicom_export.explain import CRITERIA, Criterion, ImageCount, LedgerEntry, label
-from eden.cli import explaining, output
+from dicom_export.status.explain import CRITERIA, Criterion, ImageCount, LedgerEntry, label
+from eden_cli import explaining, output
 
 STUDY = "55555555-0000-0000-0000-000000000001"
 THEN = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from dicom_export.blobs import Budget, Scratch
 from dicom_export.codes import Code, ImageStatus
 from dicom_export.errors import SourceFailed, describe
 from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy, StudyResult
-from dicom_export.scratch import Budget, Scratch
 from dicom_export.sources.local import LocalSource
 from eden.errors import ConfigurationError
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_export.report_text import is_html, to_text
+from dicom_export.prepare.report_text import is_html, to_text
 
 
 @pytest.mark.parametrize(

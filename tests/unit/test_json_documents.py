@@ -14,15 +14,15 @@ import pytest
 from dlt_pipelines.etl import EtlSummary
 from dlt_pipelines.sync import SyncSummary
 from dlt_pipelines.validate import Difference, ValidationSummary
-from eden.cli import alarms
-from eden.cli.report import Figures
-from eden.cli.status_page import Failure, OrganizationStatus, Status
-from eden.cli.up import Up
-from eden.cli.up.server import PrefectApi, PrefectServer
-from eden.cli.up.services import Places
 from eden.paths import PROJECT_ROOT
-from eden.tenants import Tenant
-from eden.warehouse import BuildSummary
+from eden.warehouse.builds import BuildSummary
+from eden.warehouse.tenants import Tenant
+from eden_cli import alarms
+from eden_cli.report import Figures
+from eden_cli.status_page import Failure, OrganizationStatus, Status
+from eden_cli.up import Up
+from eden_cli.up.server import PrefectApi, PrefectServer
+from eden_cli.up.services import Places
 
 ID = UUID(int=1)
 SYNC = SyncSummary(ID, 1, 0, (), (), 0.0)

@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from dicom_export.deidentify.rules import vocabulary
-from dicom_export.scrub import Directory, Kind, KnownIdentifiers, Person, Scrubber
-from dicom_export.scrub.lexicon import is_ordinary
+from dicom_export.deidentify.files.rules import vocabulary
+from dicom_export.deidentify.reports import Directory, Kind, KnownIdentifiers, Person, Scrubber
+from dicom_export.deidentify.reports.lexicon import is_ordinary
 
 NOBODY = Scrubber(KnownIdentifiers())
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from benchmarks.report_corpus import write
 from benchmarks.scrub_score import scrubber_for
-from dicom_export.scrub import Directory, KnownIdentifiers, Person, Scrubber
-from dicom_export.scrub.folding import PLACEHOLDER, fold
+from dicom_export.deidentify.reports import Directory, KnownIdentifiers, Person, Scrubber
+from dicom_export.deidentify.reports.folding import PLACEHOLDER, fold
 
 KNOWN = KnownIdentifiers(
     patient_names=("COSTA BLANCO^MARIA DOLORES", "Etcheverry, María"),

@@ -17,9 +17,9 @@ import pytest
 from urllib3.util import parse_url
 
 from dicom_export import sources
-from dicom_export.checks import inspect
+from dicom_export.blobs import Budget, Scratch
 from dicom_export.codes import Code
-from dicom_export.scratch import Budget, Scratch
+from dicom_export.prepare.checks import inspect
 from dicom_export.sources import Sources, http_client
 from dicom_export.sources.http_client import AllowedHosts, HttpClient, Limits
 from dicom_export.sources.web import WebSource

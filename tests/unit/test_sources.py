@@ -8,10 +8,10 @@ from typing import ClassVar, Self
 import pytest
 
 from dicom_export import sources
+from dicom_export.blobs import Budget, Intake, Scratch
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
-from dicom_export.scratch import Budget, Intake, Scratch
 from eden.errors import ConfigurationError
 from eden.settings import Export, ObjectStore
 from tests.support.sources import a_study, an_image, bring

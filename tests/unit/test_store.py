@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from dicom_export.scratch import Blob
-from dicom_export.store import Store
+from dicom_export.blobs import Blob
+from dicom_export.publish.bucket import Store
 from eden.errors import ConfigurationError, StoreUnavailable
 from eden.settings import ObjectStore, load
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from eden.cli.up.children import (
+from eden.embedded.keeper import lives
+from eden_cli.up.children import (
     KEPT_LOG_BYTES,
     MARK,
     TAIL_LINES,
@@ -23,7 +24,6 @@ from eden.cli.up.children import (
     StopSignals,
     end_marked,
 )
-from eden.embedded.keeper import lives
 
 POLITE = "import time; print('ready', flush=True); time.sleep(120)"
 DEAF = (

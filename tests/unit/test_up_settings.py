@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from eden.cli import cli
-from eden.cli.up import server as server_module
-from eden.cli.up.api import PrefectApi, ServerUnavailable
-from eden.cli.up.server import prefect_server
 from eden.settings import DestinationDatabase, Prefect, SourceDatabase, is_configured, load
+from eden_cli import cli
+from eden_cli.up import server as server_module
+from eden_cli.up.api import PrefectApi, ServerUnavailable
+from eden_cli.up.server import prefect_server
 
 WORD = "s3cret-word"
 URL = f"postgresql+asyncpg://prefect:{WORD}@db:5432/prefect?password={WORD}"

@@ -1,0 +1,124 @@
+"""Finds names: of known people anywhere, of others behind what says that a name follows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dicom_export.deidentify.reports.known_names import KnownFinder
+from dicom_export.deidentify.reports.lexicon import is_given_name
+from dicom_export.deidentify.reports.name_cues import CueFinder
+from dicom_export.deidentify.reports.people import People
+from dicom_export.deidentify.reports.read_name import Reader, Run
+from dicom_export.deidentify.reports.rules import PARTICLES
+from dicom_export.deidentify.reports.types import Kind
+from dicom_export.deidentify.reports.words import Page
+
+_SPACED = re.compile(r"(?<!\w)(?:[^\W\d_] ){4,40}[^\W\d_](?!\w)")
+_STRONGEST_FIRST = (Kind.PATIENT, Kind.DOCTOR, Kind.PERSON)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundName:
+    """A name, from one place of the folded text to before another."""
+
+    start: int
+    end: int
+    kind: Kind
+    pseudonym: str | None
+
+
+def find(
+    page: Page, people: People, apart: Iterable[tuple[int, int]] = ()
+) -> tuple[list[FoundName], int]:
+    """Give the names, and how many words of close people's names were left as ordinary words.
+
+    No name reaches into the stretches of `apart` (known places).
+    """
+    reader = Reader(page, people, apart)
+    announced = list(CueFinder(page, reader).find())
+    known, left = KnownFinder(page, people, reader).find(_indexes(announced))
+    merged = _merged(_with_particles(page, people, run) for run in (*announced, *known))
+    found = [_resolved(page, people, run) for run in merged]
+    return [*found, *_spaced(page, people)], len(left - _indexes(merged))
+
+
+def _with_particles(page: Page, people: People, run: Run) -> Run:
+    """Take in the particles before a name that are its own: 'De la Cruz'."""
+    first = run.first
+    owners = people.owners(page.words[first].text)
+    for at in range(run.first, run.last + 1):
+        owners = owners or people.owners(page.words[at].text)
+    while (
+        first > 0
+        and page.gap(first) == " "
+        and people.is_led(owners, page.words[first - 1].text, page.words[first].text)
+    ):
+        first -= 1
+    begin = first
+    while (
+        begin > 0
+        and page.gap(begin) == " "
+        and page.words[begin - 1].text in PARTICLES
+        and len(page.words[begin - 1].text) > 1
+    ):
+        begin -= 1
+    if page.words[begin].opens and begin < first and run.last > run.first:
+        # '-- DE GOMES, ANTÔNIO --'
+        first = begin
+    return Run(first, run.last, run.kind)
+
+
+def _indexes(runs: Iterable[Run]) -> set[int]:
+    return {index for run in runs for index in range(run.first, run.last + 1)}
+
+
+def _merged(runs: Iterable[Run]) -> list[Run]:
+    """Join what overlaps; what was told about any part holds for the whole."""
+    merged: list[Run] = []
+    for run in sorted(runs, key=lambda run: (run.first, -run.last)):
+        if merged and run.first <= merged[-1].last:
+            before = merged[-1]
+            told = {before.kind, run.kind}
+            kind = next((kind for kind in _STRONGEST_FIRST if kind in told), None)
+            merged[-1] = Run(before.first, max(before.last, run.last), kind)
+        else:
+            merged.append(run)
+    return merged
+
+
+def _resolved(page: Page, people: People, run: Run) -> FoundName:
+    words = {page.words[at].text for at in range(run.first, run.last + 1)}
+    kind, pseudonym = _who(people, words, run.kind)
+    return FoundName(page.words[run.first].start, page.words[run.last].end, kind, pseudonym)
+
+
+def _who(people: People, words: set[str], told: Kind | None) -> tuple[Kind, str | None]:
+    """Tell who is named by these words, in the light of what was told by others around them."""
+    counts = Counter(owner for word in words for owner in people.owners(word))
+    most = max(counts.values(), default=0)
+    best = [people[owner] for owner, count in counts.items() if count == most]
+    close = [person for person in best if person.is_close] or best
+    doctors = [person for person in close if person.kind is Kind.DOCTOR]
+    is_patient = any(person.kind is Kind.PATIENT for person in close)
+    if told is Kind.PATIENT or (
+        is_patient and (told is not Kind.DOCTOR or (not doctors and most > 1))
+    ):
+        return Kind.PATIENT, None
+    if not doctors or (told is Kind.PERSON and most == 1):
+        return told or Kind.PERSON, None
+    # 'Dra. María' may be any María.
+    is_sure = most > 1 or not all(is_given_name(word) for word in words if people.owners(word))
+    pseudonyms = {person.pseudonym for person in doctors}
+    return Kind.DOCTOR, pseudonyms.pop() if is_sure and len(pseudonyms) == 1 else None
+
+
+def _spaced(page: Page, people: People) -> Iterator[FoundName]:
+    """Find known names written with a blank behind every letter: 'G A R C I A'."""
+    for found in _SPACED.finditer(page.text):
+        word = found[0].replace(" ", "")
+        if people.owners(word):
+            kind, pseudonym = _who(people, {word}, None)
+            yield FoundName(found.start(), found.end(), kind, pseudonym)

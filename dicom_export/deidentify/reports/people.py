@@ -1,0 +1,204 @@
+"""The people that are known by name, found by any word of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise, product
+
+from dicom_export.deidentify.reports.folding import fold_text
+from dicom_export.deidentify.reports.lexicon import is_name, is_ordinary
+from dicom_export.deidentify.reports.rules import PARTICLES, TITLES
+from dicom_export.deidentify.reports.types import Kind, Person
+
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_SHORTEST_FUZZY = 6
+_LONGEST_FUZZY = 40
+_SHORTEST_PART = 4
+_SHORTEST_RUN_TOGETHER = 8
+_NOBODY: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    """One known person."""
+
+    kind: Kind
+    pseudonym: str | None
+    words: frozenset[str] = field(repr=False)
+    initials: frozenset[str] = field(repr=False)
+    is_close: bool
+    """Whether this person has to do with the study, or is only one of the staff."""
+    led: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
+    """Particles, each with the word behind it: ('de', 'la'), ('la', 'cruz')."""
+    joined: frozenset[str] = field(default=frozenset(), repr=False)
+    """Those of the words that are the whole name in one: no word of any language is one of them."""
+
+
+class Staff:
+    """The staff of an organization by the words of their names; made once for all its studies."""
+
+    def __init__(self, people: Sequence[Somebody]) -> None:
+        self.people = people
+        self.by_word: dict[str, frozenset[int]] = {}
+        numbers: dict[str, set[int]] = {}
+        for number, person in enumerate(people):
+            for word in person.words:
+                numbers.setdefault(word, set()).add(number)
+        self.by_word = {word: frozenset(owners) for word, owners in numbers.items()}
+
+
+class People:
+    """Everybody who is known, by the words of their names; people are told by their numbers."""
+
+    def __init__(self, close: Sequence[Somebody], staff: Staff) -> None:
+        self._close = close
+        self._staff = staff
+        self._owners: dict[str, set[int]] = {}
+        self._almost: dict[str, set[str]] = {}
+        self._found: dict[str, frozenset[int]] = {}
+        for number, person in enumerate(close):
+            for word in person.words:
+                self._owners.setdefault(word, set()).add(-1 - number)
+                if len(word) >= _SHORTEST_FUZZY and not is_ordinary(word):
+                    for variant in with_one_letter_less(word):
+                        self._almost.setdefault(variant, set()).add(word)
+
+    def __getitem__(self, owner: int) -> Somebody:
+        """Give the person of a number: the staff from 0 up, those close from -1 down."""
+        return self._staff.people[owner] if owner >= 0 else self._close[-1 - owner]
+
+    def owners(self, word: str) -> frozenset[int]:
+        """Tell whose name the word belongs to, also with one letter wrong where that is safe."""
+        found = self._found.get(word)
+        if found is None:
+            found = self._found[word] = self._look_up(word)
+        return found
+
+    def _look_up(self, word: str) -> frozenset[int]:
+        exact = self._staff.by_word.get(word, _NOBODY) | self._owners.get(word, _NOBODY)
+        may_be_misspelt = _SHORTEST_FUZZY - 1 <= len(word) <= _LONGEST_FUZZY
+        if exact or not may_be_misspelt or is_ordinary(word) or is_name(word):
+            return exact
+        meant: set[str] = set()
+        for variant in with_one_letter_less(word):
+            meant |= self._almost.get(variant, set())
+        return frozenset(
+            owner
+            for name in meant
+            for owner in self._owners[name]
+            # Nobody mistypes the first letter and does not see it.
+            if name[0] == word[0]
+        )
+
+    def is_led(self, owners: Iterable[int], particle: str, word: str) -> bool:
+        """Tell whether the particle stands before the word in the name of any of these."""
+        return any((particle, word) in self[owner].led for owner in owners)
+
+    def is_whole(self, word: str) -> bool:
+        """Tell whether the word is somebody's whole name in one."""
+        return any(word in self[owner].joined for owner in self.owners(word))
+
+    def with_initial(self, owners: Iterable[int], letter: str) -> bool:
+        """Tell whether a name of any of these begins with the letter."""
+        return any(letter in self[owner].initials for owner in owners)
+
+
+def with_one_letter_less(word: str) -> set[str]:
+    """Give the word and what is left of it without any one letter.
+
+    Two words share one of these where one letter is wrong, missing, too many or swapped with its
+    neighbour.
+    """
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
+
+
+def patient(name: str) -> Somebody | None:
+    """Read the patient's name; None where nothing in it can be a name ('RX TORAX', 'TEST')."""
+    return _somebody(name, Kind.PATIENT, None, is_close=True)
+
+
+def staff(person: Person, *, is_close: bool) -> Somebody | None:
+    """Read a doctor's or technician's name."""
+    return _somebody(person.name, Kind.DOCTOR, person.pseudonym, is_close=is_close)
+
+
+def _somebody(name: str, kind: Kind, pseudonym: str | None, *, is_close: bool) -> Somebody | None:
+    words, initials = _words(name)
+    written = [word.replace("'", "") for word in _WORD.findall(fold_text(name))]
+    led = {pair for pair in pairwise(written) if pair[0] in PARTICLES}
+    led |= {(head, tail) for head, mark, tail in _apostrophes(name) if mark}
+    # Modalities hold exams and tests under names that are none.
+    if all(is_ordinary(word) and not is_name(word) for word in words):
+        return None
+    joined = {one for part in fold_text(name).split("=") for one in _run_together(part)}
+    return Somebody(
+        kind,
+        pseudonym,
+        frozenset(words | joined),
+        frozenset(initials),
+        is_close,
+        frozenset(led),
+        frozenset(joined),
+    )
+
+
+def _words(name: str) -> tuple[set[str], set[str]]:
+    words: set[str] = set()
+    initials: set[str] = set()
+    for part in re.split(r"[=^]", fold_text(name)):
+        if part.split()[-1:] and part.split()[-1] in PARTICLES:
+            # 'LE^KYLIE', 'Kylie Le': no name follows the particle, so it is one.
+            words.add(part.split()[-1])
+        for piece in part.split():
+            written = [
+                word.replace("'", "")
+                for word in _WORD.findall(piece)
+                if word not in PARTICLES and word not in TITLES
+            ]
+            names = {word for word in written if len(word) > 1}
+            words |= names
+            initials |= {word[0] for word in written}
+            # 'Salinas D.' may be Salinas de la Hoz.
+            initials |= {word[0] for word in _WORD.findall(piece) if word in PARTICLES}
+            # O'Dwyer is also written O Dwyer, García-López also GarciaLopez.
+            words |= {tail for word in _WORD.findall(piece) for tail in _behind_apostrophe(word)}
+            if len(written) > 1:
+                words.add("".join(written))
+        _add_joined(part, words)
+    return words, initials
+
+
+def _add_joined(part: str, words: set[str]) -> None:
+    """Add neighbours written as one word: 'delacruz', 'mariajose'."""
+    written = [word.replace("'", "") for word in _WORD.findall(part)]
+    for first, second in pairwise(written):
+        if len(second) >= _SHORTEST_PART:
+            words.add(first + second)
+    for first, second, third in zip(written, written[1:], written[2:], strict=False):
+        if first in PARTICLES and second in PARTICLES:
+            words.add(first + second + third)
+
+
+def _run_together(name: str) -> set[str]:
+    """Give names as one word, as files and logins have them: 'lavallejamaria', 'marialavalleja'."""
+    family, given = (
+        [word.replace("'", "") for word in _WORD.findall(part)] for part in name.partition("^")[::2]
+    )
+    if not family or not given:
+        return set()
+    families = {"".join(family), family[0]}
+    givens = {"".join(given), given[0]}
+    joined = {one + other for one, other in product(families, givens)}
+    joined |= {other + one for one, other in product(families, givens)}
+    return {word for word in joined if len(word) >= _SHORTEST_RUN_TOGETHER}
+
+
+def _apostrophes(name: str) -> list[tuple[str, str, str]]:
+    return [word.rpartition("'") for word in _WORD.findall(fold_text(name))]
+
+
+def _behind_apostrophe(word: str) -> list[str]:
+    tail = word.rpartition("'")[2]
+    return [tail] if tail != word and len(tail) >= _SHORTEST_PART else []

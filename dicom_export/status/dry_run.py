@@ -1,0 +1,144 @@
+"""What a discovery would send, from warehouse and ledger alone (``eden discover --dry-run``).
+
+Nothing is fetched. A file counts as to be sent unless its object is in place, its row's
+``updated_at`` is what it was then, and the policy of de-identification is the same: a file that
+changed without its row, or a row without its file, is told apart only by the discovery itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_export.connections import Connections
+from dicom_export.withdraw.verdicts import Decision
+
+_FORECAST = """
+WITH eligible AS MATERIALIZED (
+    SELECT study_id, organization_id,
+           encode(sha256(convert_to(fingerprint || E'\\n' || %(policy)s, 'UTF8')), 'hex')
+               AS fingerprint
+    FROM analytics.eligible_studies AS e
+    WHERE NOT EXISTS (
+        SELECT FROM ops.organizations AS gone
+        WHERE gone.organization_id = e.organization_id AND gone.forgotten_at IS NOT NULL
+    )
+), judged AS (
+    SELECT e.study_id, e.organization_id,
+        s.policy IS NOT DISTINCT FROM %(policy)s AS is_same_policy,
+        CASE
+            WHEN s.study_id IS NULL OR s.status = 'withdrawn' THEN now()
+            WHEN s.status = 'quarantined' THEN NULL
+            WHEN s.status = 'exporting' AND s.lease_until > now() THEN NULL
+            WHEN s.status = 'exporting' THEN '-infinity'
+            WHEN s.fingerprint <> e.fingerprint THEN now()
+            WHEN s.status = 'exported' THEN NULL
+            WHEN s.withdrawal IS NOT NULL THEN now()
+            WHEN s.status = 'failed' THEN NULL
+            ELSE s.next_attempt_at
+        END AS due_at
+    FROM eligible AS e LEFT JOIN ops.study_exports AS s USING (study_id)
+), due AS MATERIALIZED (
+    SELECT * FROM judged WHERE due_at <= now()
+    ORDER BY due_at, study_id
+    LIMIT %(limit)s
+), images AS (
+    SELECT due.study_id, image.file_size
+    FROM due
+    JOIN analytics.eligible_images AS image USING (study_id)
+    LEFT JOIN ops.image_exports AS known
+        ON known.image_id = image.image_id AND known.study_id = due.study_id
+            AND known.source_updated_at IS NOT DISTINCT FROM image.updated_at
+            AND due.is_same_policy
+    LEFT JOIN ops.exported_objects AS placed
+        ON placed.study_id = due.study_id AND placed.key = known.key AND NOT placed.in_doubt
+            AND placed.key LIKE due.organization_id || '/%%'
+    -- What is no image will not be one this time.
+    WHERE placed.key IS NULL AND known.status IS DISTINCT FROM 'skipped'
+), reports AS (
+    SELECT due.study_id, octet_length(report.content) AS file_size
+    FROM due
+    JOIN analytics.eligible_reports AS report USING (study_id)
+    LEFT JOIN ops.exported_objects AS placed
+        ON placed.study_id = due.study_id AND NOT placed.in_doubt AND due.is_same_policy
+            AND placed.source_updated_at IS NOT DISTINCT FROM report.updated_at
+            AND placed.key = due.organization_id || '/' || due.study_id
+                || '/reports/' || report.report_id || '.txt'
+    WHERE placed.key IS NULL AND report.content ~ '[^[:space:]]'
+)
+SELECT
+    (SELECT count(*) FROM due),
+    (SELECT count(*) FROM images),
+    (SELECT count(*) FROM reports),
+    (SELECT coalesce(sum(file_size), 0)::bigint FROM images)
+        + (SELECT coalesce(sum(file_size), 0)::bigint FROM reports),
+    (SELECT count(*) FROM images WHERE file_size IS NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a discovery would do now, if every file were there and good."""
+
+    studies: int
+    images: int
+    """DICOM files to be sent."""
+    reports: int
+    bytes: int
+    """Of these files, as far as the PACS wrote down how large they are."""
+    files_of_unknown_size: int
+    withdrawn: int
+    """Studies to be taken out of the bucket."""
+    objects_removed: int
+    withdrawals_refused: int
+    """Exported studies that would stay although they are not eligible, being so many."""
+    exported: int
+    """Exported studies in all."""
+
+    @property
+    def files(self) -> int:
+        """Images and reports."""
+        return self.images + self.reports
+
+    @property
+    def put_requests(self) -> int:
+        """One per file, and one per study for its ``metadata.json``."""
+        return self.files + self.studies
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a document for JSON."""
+        return {
+            "dry_run": True,
+            "studies": self.studies,
+            "images": self.images,
+            "reports": self.reports,
+            "files": self.files,
+            "bytes": self.bytes,
+            "files_of_unknown_size": self.files_of_unknown_size,
+            "put_requests": self.put_requests,
+            "withdrawals": {
+                "studies": self.withdrawn,
+                "objects": self.objects_removed,
+                "refused": self.withdrawals_refused,
+            },
+        }
+
+
+def read(connections: Connections, policy: str, limit: int | None, decision: Decision) -> Forecast:
+    """Count what the discovery after this decision would send."""
+    with connections.borrow() as connection:
+        row = connection.execute(_FORECAST, {"policy": policy, "limit": limit}).fetchone()
+    if row is None:
+        raise AssertionError("an aggregate gives a row")
+    studies, images, reports, size, unknown = row
+    return Forecast(
+        studies=studies,
+        images=images,
+        reports=reports,
+        bytes=size,
+        files_of_unknown_size=unknown,
+        withdrawn=decision.pending,
+        objects_removed=0 if decision.refused else decision.objects,
+        withdrawals_refused=decision.refused,
+        exported=decision.exported,
+    )

@@ -1,0 +1,235 @@
+"""Studies that are no longer eligible leave the bucket (design, section 5).
+
+Decided for all of them at once, so that a mass of them is noticed; carried out one by one. Evidence
+is a row of ``study_eligibility`` that says which criterion a study fails, or a deletion that
+``validate`` recorded and that nobody took back. A study that is merely absent from the marts stays.
+
+The rank of a doctor moves by itself, through studies that have nothing to do with the one in
+question. So criterion 4 alone freezes a study that is in the bucket as it is; one that never got
+there completely is withdrawn like any other, since nobody would ever complete it. So is one that
+was sent as it was before de-identification was chosen: it can't be sent again, having no eligible
+row, and a study that is missing weighs less than one that names its patient (docs/decisions/0011).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import LiteralString
+
+from dicom_export.codes import StudyStatus
+from dicom_export.connections import Connection, Connections
+from dicom_export.ledger.leases import Lease
+from dicom_export.ledger.ledger import MODE_OF_POLICY, RESULT, Ledger
+from dicom_export.marts import FAILED_CRITERIA
+from dicom_export.model import StudyResult
+from dicom_export.publish.bucket import Store
+from dicom_export.publish.study_objects import Shelf
+
+MASS_PERCENT = 5
+"""More of the exported studies than this is not withdrawn unasked. A single study is never a mass,
+however small the dataset."""
+
+_DECISION_LOCK = 0x6564656E03
+
+# Deletions and staging are looked at last: not at all for a study that the marts know. What is in
+# quarantine has nothing in the bucket, and stays there until a person looks.
+JUDGED = f"""
+judged AS MATERIALIZED (
+    SELECT s.study_id, s.withdrawal,
+        EXISTS (
+            SELECT FROM ops.exported_objects AS o
+            WHERE o.study_id = s.study_id AND o.kind = 'metadata' AND NOT o.in_doubt
+        ) AS is_published,
+        %(deidentifies)s AND coalesce({MODE_OF_POLICY} = 'off', s.policy IS NULL)
+            AS is_identified,
+        CASE
+            WHEN j.study_id IS NOT NULL THEN {FAILED_CRITERIA}
+            WHEN EXISTS (
+                SELECT FROM ops.deletions AS d
+                WHERE d.table_name = 'pacs_studies' AND d.id = s.study_id
+            ) AND NOT EXISTS (SELECT FROM staging.pacs_studies AS p WHERE p.id = s.study_id)
+                THEN ARRAY['deleted']
+            ELSE ARRAY[]::text[]
+        END AS reasons
+    FROM ops.study_exports AS s
+    LEFT JOIN analytics.study_eligibility AS j ON j.study_id = s.study_id
+    WHERE s.status NOT IN ('withdrawn', 'quarantined')
+        AND NOT EXISTS (
+            SELECT FROM analytics.eligible_studies AS e WHERE e.study_id = s.study_id
+        )
+        AND (s.status <> 'exporting' OR s.lease_until <= clock_timestamp())
+        -- Forgotten organizations are another matter, which is decided already (forgetting.py).
+        AND NOT EXISTS (
+            SELECT FROM ops.organizations AS gone
+            WHERE gone.organization_id = s.organization_id AND gone.forgotten_at IS NOT NULL
+        )
+), reasoned AS (
+    SELECT study_id, withdrawal, is_published,
+        CASE
+            WHEN reasons = ARRAY['has_ranked_signer'] AND is_identified
+                AND (is_published OR 'not_deidentified' = ANY (withdrawal))
+                THEN array_append(reasons, 'not_deidentified')
+            ELSE reasons
+        END AS reasons
+    FROM judged
+), verdicts AS MATERIALIZED (
+    SELECT *, CASE
+        -- What was begun is brought to its end.
+        WHEN withdrawal IS NOT NULL AND NOT is_published THEN 'to_withdraw'
+        WHEN reasons = ARRAY[]::text[] THEN 'unexplained'
+        WHEN reasons = ARRAY['has_ranked_signer'] AND is_published THEN 'frozen'
+        ELSE 'to_withdraw'
+    END AS verdict
+    FROM reasoned
+)
+"""
+"""Every study of the ledger that is not eligible, with what is to become of it and why.
+
+Those in other workers' hands are left out. Takes the parameter ``deidentifies``: whether what is
+sent now is de-identified.
+"""
+
+# One statement, since a build may replace the marts between two: what is counted is decided.
+WEIGHED = f"""
+{JUDGED}, tally AS MATERIALIZED (
+    SELECT
+        count(*) FILTER (WHERE verdict = 'to_withdraw' AND withdrawal IS NULL) AS found,
+        count(*) FILTER (
+            WHERE verdict = 'to_withdraw' AND withdrawal IS NULL AND is_published
+        ) AS published,
+        (
+            SELECT count(*) FROM ops.exported_objects WHERE kind = 'metadata' AND NOT in_doubt
+        ) AS exported,
+        (
+            SELECT count(*) FROM ops.exported_objects JOIN verdicts USING (study_id)
+            WHERE verdict = 'to_withdraw'
+        ) AS objects
+    FROM verdicts
+), weighed AS MATERIALIZED (
+    SELECT *, published <= 1 OR published * 100 <= exported * %(percent)s OR %(allow_mass)s
+        AS is_allowed
+    FROM tally
+)
+"""
+"""As :data:`JUDGED`, and whether as many as are to be withdrawn may be.
+
+Takes the parameters ``percent`` and ``allow_mass``, too.
+"""
+
+_FORESEEN = f"""
+WITH {WEIGHED}
+SELECT found, objects, published, exported, is_allowed FROM weighed
+"""
+
+# Evidence that is gone before anything was removed counts no longer.
+_DECIDED = f"""
+WITH {WEIGHED}, decided AS (
+    UPDATE ops.study_exports AS s
+    SET withdrawal = v.reasons, updated_at = clock_timestamp()
+    FROM verdicts AS v, weighed
+    WHERE s.study_id = v.study_id AND v.verdict = 'to_withdraw'
+        AND s.withdrawal IS DISTINCT FROM v.reasons AND v.reasons <> ARRAY[]::text[]
+        AND (weighed.is_allowed OR s.withdrawal IS NOT NULL)
+), taken_back AS (
+    UPDATE ops.study_exports AS s
+    SET withdrawal = NULL, updated_at = clock_timestamp()
+    FROM verdicts AS v
+    WHERE s.study_id = v.study_id AND v.verdict = 'unexplained' AND s.withdrawal IS NOT NULL
+), frozen AS (
+    UPDATE ops.study_exports AS s
+    SET status = 'exported',
+        withdrawal = NULL,
+        fingerprint = coalesce(s.exported_fingerprint, ''),
+        exported_at = coalesce(s.exported_at, clock_timestamp()),
+        attempts = 0,
+        lease_owner = NULL,
+        lease_until = NULL,
+        result = {RESULT.format(success="true", errors="'[]'::jsonb")},
+        updated_at = clock_timestamp()
+    FROM verdicts AS v
+    WHERE s.study_id = v.study_id AND v.verdict = 'frozen'
+        AND (s.status <> 'exported' OR s.withdrawal IS NOT NULL)
+        AND (s.status <> 'exporting' OR s.lease_until <= clock_timestamp())
+)
+SELECT found, objects, published, exported, is_allowed FROM weighed
+"""
+
+_PENDING = """
+SELECT count(*), clock_timestamp() FROM ops.study_exports
+WHERE withdrawal IS NOT NULL AND status <> 'withdrawn'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be withdrawn now, and what is not although it should."""
+
+    pending: int
+    """Studies to be withdrawn, those among them that an earlier run did not get to."""
+    objects: int
+    """Objects of the bucket that go with them, or would if it were allowed."""
+    refused: int
+    """Exported studies that are not withdrawn, since there are so many of them."""
+    exported: int
+    """Exported studies in all."""
+    at: datetime
+    """The database's time, after the decision."""
+
+
+def foresee(connections: Connections, *, allow_mass: bool, deidentifies: bool) -> Decision:
+    """Say what :func:`decide` would decide; nothing is written."""
+    with connections.borrow() as connection:
+        choices = {"allow_mass": allow_mass, "deidentifies": deidentifies}
+        found, decision = _weigh(connection, _FORESEEN, **choices)
+    return replace(decision, pending=decision.pending + (0 if decision.refused else found))
+
+
+def decide(connections: Connections, *, allow_mass: bool, deidentifies: bool) -> Decision:
+    """Note which studies are to be withdrawn, unless they are a mass and that is not allowed.
+
+    ``deidentifies`` says that what is sent now is de-identified: then what was frozen as it was
+    sent before is withdrawn as well.
+    """
+    with connections.borrow() as connection, connection.transaction():
+        # Two at once would each allow what only one may.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_DECISION_LOCK,))
+        choices = {"allow_mass": allow_mass, "deidentifies": deidentifies}
+        return _weigh(connection, _DECIDED, **choices)[1]
+
+
+def _weigh(connection: Connection, query: LiteralString, **choices: bool) -> tuple[int, Decision]:
+    row = connection.execute(query, {"percent": MASS_PERCENT, **choices}).fetchone()
+    pending = connection.execute(_PENDING).fetchone()
+    if row is None or pending is None:
+        raise AssertionError("an aggregate gives a row")
+    found, objects, published, exported, is_allowed = row
+    return found, Decision(
+        pending=pending[0],
+        objects=objects,
+        refused=0 if is_allowed else published,
+        exported=exported,
+        at=pending[1],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawer:
+    """Takes studies out of the bucket. Used by several threads at once."""
+
+    store: Store
+    ledger: Ledger
+
+    def withdraw(self, lease: Lease) -> tuple[StudyStatus, StudyResult]:
+        """Remove one study: ``metadata.json`` first, then all that lies under its prefix.
+
+        WITHDRAWN where nothing is left of it, else INCOMPLETE.
+
+        Raises:
+            LeaseLost: another worker took the study over; this one stopped writing.
+        """
+        shelf = Shelf(self.store, self.ledger, lease)
+        row = self.ledger.rows([lease.study_id])[lease.study_id]
+        if shelf.clear(row.organization_id):
+            return StudyStatus.WITHDRAWN, self.ledger.finish_withdrawal(lease)
+        return StudyStatus.INCOMPLETE, self.ledger.fail_withdrawal(lease, shelf.errors)

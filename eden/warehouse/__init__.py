@@ -1,0 +1,1 @@
+"""The warehouse's own ground: its tables, its lock, its tenants, and the builds of the marts."""
