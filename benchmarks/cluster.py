@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -18,8 +17,7 @@ from psycopg import sql
 from eden.embedded import embedded_services
 from eden.embedded.keeper import wait_until_stopped
 from eden.errors import ServiceFailed
-
-Connection = psycopg.Connection[tuple[Any, ...]]
+from eden.postgres import Connection
 
 MAINTENANCE = "postgres"
 """The database from which others are made and dropped."""

@@ -14,8 +14,9 @@ from uuid import UUID
 
 import psycopg
 
-from benchmarks.cluster import Cluster, Connection
+from benchmarks.cluster import Cluster
 from benchmarks.results import NotMeasured
+from eden.postgres import Connection
 
 PREFIX = "bench|"
 LINE = re.compile(r"bench\|(?P<database>[^|]*)\|(?P<pid>\d+)\|(?P<level>[A-Z]+):  (?P<text>.*)")

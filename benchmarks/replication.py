@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks import source_data
-from benchmarks.cluster import Cluster, Connection, running_cluster
+from benchmarks.cluster import Cluster, running_cluster
 from benchmarks.contenders import SLING_VERSION, CopyPipes, Sling, StockDlt, count_rows
 from benchmarks.probe import BareProbe, Statement, statements_of
 from benchmarks.results import (
@@ -41,6 +41,7 @@ from benchmarks.results import (
     write_section,
 )
 from benchmarks.syncing import ColdRun, SyncProcess, sync_cold, sync_process
+from eden.postgres import Connection
 
 LARGE, SMALL, SLICE, MANY = "large", "small", "slice", "many"
 """The sources: all studies, a twentieth of them, what dlt's ``sql_table`` can load in reasonable

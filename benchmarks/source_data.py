@@ -7,7 +7,8 @@ from importlib import resources
 
 from psycopg import sql
 
-from benchmarks.cluster import Cluster, Connection
+from benchmarks.cluster import Cluster
+from eden.postgres import Connection
 
 YEAR = timedelta(days=365)
 QUIET = timedelta(days=2)

@@ -27,10 +27,11 @@ from rich.console import Console
 
 import dlt_pipelines
 from benchmarks import source_data
-from benchmarks.cluster import Cluster, Connection, running_cluster
+from benchmarks.cluster import Cluster, running_cluster
 from benchmarks.results import NotMeasured, Row, at_most, spread, table, times, write_section
 from dlt_pipelines import ledger
 from eden.paths import PROJECT_ROOT
+from eden.postgres import Connection
 from eden.settings import DestinationDatabase, load
 from eden.warehouse import builds
 from eden.warehouse.dbt import run_dbt

@@ -10,7 +10,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -20,9 +19,8 @@ from dlt_pipelines import ledger
 from dlt_pipelines.organizations import create_partition
 from dlt_pipelines.tables import TABLES
 from eden.errors import NotForgotten, UnknownOrganization, UsageError
+from eden.postgres import Connection
 from eden.warehouse import tenants
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 KEPT = ("ops.organizations", "ops.tenant_roles", "ops.changed_studies", "ops.stale_keys")
 """Tables of ``ops`` that keep rows of a forgotten organization: its names; its role, until that is

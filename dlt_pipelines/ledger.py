@@ -6,15 +6,12 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import LiteralString
 from uuid import UUID
-
-import psycopg
 
 from dlt_pipelines.source import NOBODY, Window
 from dlt_pipelines.tables import TableSpec
-
-Connection = psycopg.Connection[tuple[Any, ...]]
+from eden.postgres import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,10 @@ transaction.
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
 from psycopg import sql
 
 from dlt_pipelines.tables import TABLES, TableSpec, children_of, parents_of
-
-Connection = psycopg.Connection[tuple[Any, ...]]
+from eden.postgres import Connection
 
 FEW_ROWS = 20_000
 """Up to so many, looking each up in every partition beats reading all of them."""

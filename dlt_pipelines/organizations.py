@@ -7,13 +7,12 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-import psycopg
 from psycopg import sql
 
 from dlt_pipelines.tables import TABLES, TableSpec
+from eden.postgres import Connection
 from eden.warehouse import tenants
 
 MAX_NAME_BYTES = 40
@@ -65,7 +64,7 @@ def name_of(slug: str, organization_id: UUID, taken: Collection[str]) -> str:
 
 
 def register(
-    warehouse: psycopg.Connection[tuple[Any, ...]], organizations: Iterable[SourceOrganization]
+    warehouse: Connection, organizations: Iterable[SourceOrganization]
 ) -> list[Organization]:
     """Give every new organization its names, schemas and partitions; return the new ones.
 
@@ -96,7 +95,7 @@ def register(
 
 
 def create_partition(
-    warehouse: psycopg.Connection[tuple[Any, ...]],
+    warehouse: Connection,
     table: TableSpec,
     organization_id: UUID,
     schema: str,
@@ -113,7 +112,7 @@ def _partition(table: TableSpec, organization_id: UUID, schema: str) -> sql.Comp
     )
 
 
-def _taken_names(warehouse: psycopg.Connection[tuple[Any, ...]]) -> set[str]:
+def _taken_names(warehouse: Connection) -> set[str]:
     rows = warehouse.execute(
         """
         SELECT name FROM ops.organizations
@@ -125,7 +124,7 @@ def _taken_names(warehouse: psycopg.Connection[tuple[Any, ...]]) -> set[str]:
     return {name for (name,) in rows}
 
 
-def _warehouse_hash(warehouse: psycopg.Connection[tuple[Any, ...]]) -> str:
+def _warehouse_hash(warehouse: Connection) -> str:
     """Eight characters that tell this warehouse from others of its cluster: roles are shared."""
     row = warehouse.execute(
         "SELECT substr(md5(system_identifier || current_database()), 1, 8) FROM pg_control_system()"
@@ -135,7 +134,7 @@ def _warehouse_hash(warehouse: psycopg.Connection[tuple[Any, ...]]) -> str:
 
 
 def _create(
-    warehouse: psycopg.Connection[tuple[Any, ...]],
+    warehouse: Connection,
     found: SourceOrganization,
     name: str,
     cluster: str,

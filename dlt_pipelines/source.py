@@ -16,6 +16,7 @@ from dlt_pipelines.organizations import SourceOrganization
 from dlt_pipelines.tables import ORGANIZATIONS, TableSpec, parents_of
 from eden import postgres
 from eden.errors import SourceMismatch
+from eden.postgres import Connection
 from eden.settings import SourceDatabase
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ CONFLICT_WITH_RECOVERY = "40001"
 NOBODY = UUID(int=0)
 """Stands for the owner of tables that belong to nobody."""
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 Catalog = dict[str, dict[str, str]]
 """Tables, each with the names and types (``format_type``) of its columns in their order."""
 

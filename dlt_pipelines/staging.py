@@ -7,21 +7,18 @@ added to the specs, and a column that is added to the source, get here what they
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
-import psycopg
 from psycopg import sql
 
 from dlt_pipelines.organizations import create_partition
 from dlt_pipelines.source import Catalog
 from dlt_pipelines.tables import TableSpec
 from eden.errors import SourceMismatch
+from eden.postgres import Connection
 
 SCHEMA = "staging"
 MERGE_SCHEMA = "_dlt_merge_staging"
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def catalog(warehouse: Connection) -> Catalog:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import psycopg
@@ -20,6 +20,7 @@ from psycopg import sql
 
 from dlt_pipelines.source import Snapshot
 from dlt_pipelines.tables import TableSpec
+from eden.postgres import Connection
 
 BLOCK_BYTES = 1 << 18
 PART_BYTES = 64 << 20
@@ -79,7 +80,7 @@ class Streams:
     def __init__(self, view: Snapshot, streams: Mapping[str, Stream], readers: int) -> None:
         self._view = view
         self._streams = streams
-        self._readers: queue.LifoQueue[psycopg.Connection[Any] | None] = queue.LifoQueue()
+        self._readers: queue.LifoQueue[Connection | None] = queue.LifoQueue()
         for _ in range(readers):
             self._readers.put(None)
 

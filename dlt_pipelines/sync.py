@@ -22,7 +22,7 @@ from uuid import UUID
 import psycopg
 
 from dlt_pipelines import ledger, moves, staging
-from dlt_pipelines.ledger import Connection, TableOutcome, Total, Watermark
+from dlt_pipelines.ledger import TableOutcome, Total, Watermark
 from dlt_pipelines.organizations import SourceOrganization, register
 from dlt_pipelines.source import CONFLICT_WITH_RECOVERY, NOBODY, Snapshot, snapshot
 from dlt_pipelines.streams import Stream, parts_of
@@ -36,6 +36,7 @@ from eden.errors import (
     UnknownOrganization,
     UsageError,
 )
+from eden.postgres import Connection
 from eden.settings import DestinationDatabase, Machine, SourceDatabase, Sync, load
 from eden.warehouse import schema
 from eden.warehouse.lock import warehouse_lock

@@ -9,6 +9,9 @@ import psycopg
 from eden.errors import DatabaseUnavailable
 from eden.settings import Database
 
+Connection = psycopg.Connection[tuple[Any, ...]]
+"""A connection whose rows are tuples."""
+
 CONNECT_TIMEOUT_SECONDS = 10
 FAILED = "failed: "
 """Before the reason, in libpq's messages."""
@@ -16,7 +19,7 @@ FAILED = "failed: "
 
 def connect(
     database: Database, *, application_name: str, autocommit: bool = False, options: str = ""
-) -> psycopg.Connection[tuple[Any, ...]]:
+) -> Connection:
     """Open a connection.
 
     ``options`` are settings of the session in libpq's form, as in ``-c jit=off``.
@@ -26,19 +29,33 @@ def connect(
     """
     try:
         return psycopg.connect(
-            dbname=database.name,
-            user=database.user,
-            password=database.password.get_secret_value(),
-            host=database.host,
-            port=database.port,
-            sslmode=database.sslmode,
-            application_name=application_name,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            options=options,
-            autocommit=autocommit,
+            **arguments(
+                database,
+                application_name=application_name,
+                autocommit=autocommit,
+                options=options,
+            )
         )
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"{database.label}: {_reason(error)}") from None
+
+
+def arguments(
+    database: Database, *, application_name: str, autocommit: bool = False, options: str = ""
+) -> dict[str, Any]:
+    """The arguments of ``psycopg.connect``, the password in clear among them."""
+    return {
+        "dbname": database.name,
+        "user": database.user,
+        "password": database.password.get_secret_value(),
+        "host": database.host,
+        "port": database.port,
+        "sslmode": database.sslmode,
+        "application_name": application_name,
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "options": options,
+        "autocommit": autocommit,
+    }
 
 
 def _reason(error: psycopg.OperationalError) -> str:

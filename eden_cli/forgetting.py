@@ -14,9 +14,10 @@ import click
 import dicom_export
 from dicom_export import InBucket
 from dlt_pipelines import forgetting
-from dlt_pipelines.forgetting import Belongings, Connection, KnownOrganization
+from dlt_pipelines.forgetting import Belongings, KnownOrganization
 from eden import postgres
 from eden.errors import NotForgotten, UsageError
+from eden.postgres import Connection
 from eden.settings import DestinationDatabase, ObjectStore, load
 from eden.warehouse import builds
 from eden.warehouse.lock import warehouse_lock

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import psycopg
-
-Connection = psycopg.Connection[tuple[Any, ...]]
+from eden.postgres import Connection
 
 
 @dataclass(frozen=True, slots=True)

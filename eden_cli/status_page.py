@@ -13,13 +13,12 @@ from rich.console import Console
 from dicom_export import Funnel, read_funnel
 from eden import postgres
 from eden.errors import DatabaseUnavailable
+from eden.postgres import Connection
 from eden.settings import DestinationDatabase, load
 from eden.warehouse import tenants
 from eden.warehouse.builds import is_build_due
 from eden.warehouse.tenants import Tenant
 from eden_cli import export_status, output
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 _OLDEST_CHANGE = """
 SELECT min(created_at) FROM ops.changes

@@ -19,10 +19,11 @@ from uuid import UUID
 from psycopg import sql
 
 from dicom_export.codes import Code, StudyStatus
-from dicom_export.connections import Connection, Connections
+from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost
 from dicom_export.ledger.leases import HeldLeases, Lease, deadline, new_owner
 from dicom_export.model import Acceptance, PlacedObject, StudyOutcome, StudyResult
+from eden.postgres import Connection
 
 LEASE_SECONDS = 60.0
 BACKOFF_SECONDS = 60.0

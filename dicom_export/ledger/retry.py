@@ -12,10 +12,11 @@ from typing import Any
 from uuid import UUID
 
 from dicom_export.codes import Code, StudyStatus
-from dicom_export.connections import Connection, Connections
+from dicom_export.connections import Connections
 from dicom_export.errors import MalformedStudyId, NotAcceptable, NotHeldBack
 from dicom_export.marts import Warehouse
 from eden.errors import UsageError
+from eden.postgres import Connection
 from eden.settings import DestinationDatabase
 
 HELD_BACK = frozenset({StudyStatus.FAILED, StudyStatus.QUARANTINED, StudyStatus.INCOMPLETE})

@@ -16,10 +16,11 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from dicom_export.codes import StudyStatus
-from dicom_export.connections import Connection, Connections
+from dicom_export.connections import Connections
 from dicom_export.errors import MalformedStudyId, StudyUnknown
 from dicom_export.ledger.ledger import MODE_OF_POLICY
 from eden.errors import WarehouseNotBuilt
+from eden.postgres import Connection
 from eden.settings import DestinationDatabase
 from eden.warehouse import builds
 

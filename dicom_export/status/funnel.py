@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from dicom_export.codes import StudyStatus
-from dicom_export.connections import Connection
 from dicom_export.withdraw.verdicts import MASS_PERCENT, WEIGHED
+from eden.postgres import Connection
 
 LISTED = 20
 """Studies that need a person, named one by one; of the others only how many there are."""

@@ -20,7 +20,7 @@ from datetime import datetime
 from uuid import UUID
 
 from dicom_export.codes import StudyStatus
-from dicom_export.connections import Connection, Connections
+from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost, StoreFailed
 from dicom_export.ledger.leases import Lease
 from dicom_export.ledger.ledger import Ledger
@@ -28,6 +28,7 @@ from dicom_export.publish.bucket import Store
 from dicom_export.withdraw.verdicts import Withdrawer
 from eden import logs
 from eden.errors import NotForgotten
+from eden.postgres import Connection
 from eden.progress import report
 from eden.settings import DestinationDatabase, ObjectStore
 

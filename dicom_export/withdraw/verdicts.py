@@ -18,13 +18,14 @@ from datetime import datetime
 from typing import LiteralString
 
 from dicom_export.codes import StudyStatus
-from dicom_export.connections import Connection, Connections
+from dicom_export.connections import Connections
 from dicom_export.ledger.leases import Lease
 from dicom_export.ledger.ledger import MODE_OF_POLICY, RESULT, Ledger
 from dicom_export.marts import FAILED_CRITERIA
 from dicom_export.model import StudyResult
 from dicom_export.publish.bucket import Store
 from dicom_export.publish.study_objects import Shelf
+from eden.postgres import Connection
 
 MASS_PERCENT = 5
 """More of the exported studies than this is not withdrawn unasked. A single study is never a mass,

@@ -13,10 +13,11 @@ from typing import Any
 from eden import postgres
 from eden.errors import WarehouseNotBuilt
 from eden.paths import PROJECT_ROOT
+from eden.postgres import Connection
 from eden.settings import DestinationDatabase, Machine, load
 from eden.warehouse import schema, tenants
 from eden.warehouse.dbt import run_dbt
-from eden.warehouse.lock import Connection, warehouse_lock
+from eden.warehouse.lock import warehouse_lock
 
 logger = logging.getLogger(__name__)
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-import psycopg
 
 from eden import postgres
 from eden.errors import LockHeld
+from eden.postgres import Connection
 from eden.settings import DestinationDatabase, Sync, load
 
 LOCK_KEY = 0x6564656E_6C6F636B  # "edenlock"
 POLL_SECONDS = 0.2
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @contextmanager

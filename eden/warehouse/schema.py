@@ -8,10 +8,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from eden.postgres import Connection
+
 MIGRATIONS_LOCK = 0x6564656E  # "eden", so that two commands do not migrate at once
 
 
-def migrate(connection: psycopg.Connection[tuple[Any, ...]]) -> list[str]:
+def migrate(connection: Connection) -> list[str]:
     """Bring ``ops`` and ``staging`` up to date in one transaction; return the files applied.
 
     Does nothing, and writes nothing, where all files have been applied.

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-import psycopg
-
-Connection = psycopg.Connection[tuple[Any, ...]]
+from eden.postgres import Connection
 
 
 @dataclass(frozen=True, slots=True)
