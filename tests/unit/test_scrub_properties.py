@@ -195,8 +195,8 @@ def test_spans_and_counts_tell_what_was_replaced(text: str) -> None:
 
 @pytest.mark.parametrize("number", range(9))
 def test_the_corpus_is_scrubbed_once_and_for_all(number: int) -> None:
-    for hand in ("known", "regression 1", "regression 2", "regression 3", "regression 4"):
-        report = write(11, number, hand)
+    for name in ("known", "set_1", "set_2", "set_3", "set_4"):
+        report = write(11, number, name)
         once = scrubber_for(report).scrub(report.text).text
         assert scrubber_for(report).scrub(once).text == once
 
