@@ -40,6 +40,7 @@ from dicom_export.deidentify import (
     Subject,
 )
 from dicom_export.deidentify.final_search import Residue, Search
+from dicom_export.dicom_file import read
 from dicom_export.model import EligibleStudy
 from eden.demo.hospital import generate
 from eden.demo.radiograph import write_archive
@@ -172,7 +173,7 @@ def _study(number: int, visit: Visit) -> EligibleStudy:
 
 def _deidentified(session: StudyDeidentifier, content: bytes) -> tuple[bytes, bool]:
     with Scratch(Budget()) as scratch:
-        outgoing = session.image(scratch.keep(content), scratch)
+        outgoing = session.image(read(scratch.keep(content), scratch), scratch)
         if outgoing.blob is None:
             raise ValueError(f"a planted file was left out: {outgoing.code}")
         return outgoing.blob.open().read(), not session.search_image(outgoing)
@@ -280,7 +281,7 @@ class _Parts:
     def image(self) -> None:
         if self._outgoing and self._outgoing.blob:
             self._scratch.release(self._outgoing.blob)
-        self._outgoing = self._session.image(self._blob, self._scratch)
+        self._outgoing = self._session.image(read(self._blob, self._scratch), self._scratch)
 
     def search(self) -> None:
         if self._outgoing:

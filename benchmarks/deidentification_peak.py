@@ -12,8 +12,8 @@ from pathlib import Path
 from dicom_export.blobs import Blob, Budget, Scratch
 from dicom_export.deidentify import Identifiers, Key
 from dicom_export.deidentify.basic import deidentify_file
-from dicom_export.deidentify.files.read_file import read
 from dicom_export.deidentify.final_search import Search
+from dicom_export.dicom_file import read
 
 
 def main(path: Path) -> None:

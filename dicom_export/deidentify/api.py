@@ -11,10 +11,10 @@ from dicom_export.blobs import Blob, Scratch
 from dicom_export.codes import Code
 from dicom_export.deidentify.files.burned_in import Risk
 from dicom_export.deidentify.files.header import Tally
-from dicom_export.deidentify.files.read_file import PIECE_BYTES
 from dicom_export.deidentify.final_search import Residue
 from dicom_export.deidentify.identifiers import Identifiers
 from dicom_export.deidentify.key import Subject
+from dicom_export.dicom_file import PIECE_BYTES, DicomFile
 from dicom_export.model import EligibleReport, EligibleStudy
 
 
@@ -95,7 +95,7 @@ class StudyDeidentifier(Protocol):
         ``is_whole`` says that no file of the study is still to come.
         """
 
-    def image(self, original: Blob, scratch: Scratch) -> OutgoingImage:
+    def image(self, source: DicomFile, scratch: Scratch) -> OutgoingImage:
         """Give the file to be uploaded.
 
         Raises:

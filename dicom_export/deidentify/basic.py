@@ -10,15 +10,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from dicom_export.blobs import Blob, Scratch
+from dicom_export.blobs import Scratch
 from dicom_export.codes import Code
 from dicom_export.deidentify.api import DeidentifiedFile, OutgoingImage, ReportScrubber
 from dicom_export.deidentify.dates import parse_moment
-from dicom_export.deidentify.files import burned_in, header, pixels, read_file, write_file
+from dicom_export.deidentify.files import burned_in, header, pixels, write_file
 from dicom_export.deidentify.files.rules import RULES_VERSION, TOP_LEVEL, rules
 from dicom_export.deidentify.final_search import Residue, Search
 from dicom_export.deidentify.identifiers import Identifiers
 from dicom_export.deidentify.key import Key, Subject
+from dicom_export.dicom_file import DicomFile
 from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy
 
 BurnedInPolicy = Literal["exclude", "flag"]
@@ -28,7 +29,7 @@ _SERIES_NUMBER = 0x00200011
 
 
 def deidentify_file(
-    source: read_file.SourceFile, key: Key, subject: Subject, scratch: Scratch
+    source: DicomFile, key: Key, subject: Subject, scratch: Scratch
 ) -> DeidentifiedFile:
     """De-identify one file that has passed its checks.
 
@@ -121,9 +122,8 @@ class BasicStudy:
         """Say whether a file named the patient, whom the warehouse does not know, or none will."""
         return bool(self._known.patients) or (self._has_read_file and is_whole)
 
-    def image(self, original: Blob, scratch: Scratch) -> OutgoingImage:
+    def image(self, source: DicomFile, scratch: Scratch) -> OutgoingImage:
         """De-identify a file, or leave it out for what its picture may show."""
-        source = read_file.read(original, scratch)
         self._known.learn_file(source.dataset)
         self._has_read_file = True
         self._ready = None

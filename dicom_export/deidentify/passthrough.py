@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from dicom_export.blobs import Blob, Scratch
+from dicom_export.blobs import Scratch
 from dicom_export.deidentify.api import OutgoingImage
 from dicom_export.deidentify.final_search import Residue
+from dicom_export.dicom_file import DicomFile
 from dicom_export.model import EligibleReport, EligibleStudy
 
 
@@ -44,9 +45,9 @@ class PassedStudy:
         """Say yes: nothing is taken out of reports."""
         return True
 
-    def image(self, original: Blob, scratch: Scratch) -> OutgoingImage:  # noqa: ARG002
+    def image(self, source: DicomFile, scratch: Scratch) -> OutgoingImage:  # noqa: ARG002
         """Give the file as it is."""
-        return OutgoingImage(original)
+        return OutgoingImage(source.original)
 
     def report(self, text: str, report: EligibleReport) -> str:  # noqa: ARG002
         """Give the text as it is."""

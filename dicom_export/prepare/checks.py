@@ -10,47 +10,25 @@ import hashlib
 import logging
 import math
 import secrets
-import tempfile
-import warnings
-import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Any, BinaryIO, cast
+from typing import BinaryIO
 
-from pydicom import config
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset, read_partial
 from pydicom.pixels.utils import get_expected_length
-from pydicom.tag import BaseTag
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, MPEGTransferSyntaxes
+from pydicom.uid import UID, MPEGTransferSyntaxes
 
-from dicom_export.blobs import MAX_IMAGE_BYTES
+from dicom_export import dicom_file
+from dicom_export.blobs import Blob, Scratch
 from dicom_export.codes import Code
-from dicom_export.errors import describe
+from dicom_export.dicom_file import DicomFile, PixelElement, text_of, value_of
+from dicom_export.errors import SourceFailed, describe
 from dicom_export.model import EligibleImage, EligibleStudy, Json
 
 log = logging.getLogger(__name__)
 
-# What pydicom says of a strange value quotes the value, and goes to a log as well as to a warning.
-logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
-config.settings.reading_validation_mode = config.IGNORE
-
-PREAMBLE_BYTES = 128
-UNDEFINED_LENGTH = 0xFFFFFFFF
-FILE_META_GROUP = 0x0002
-PIXEL_DATA_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
-DEFERRED_BYTES = 1024**2
-"""A value larger than this, before the pixels, is passed over: nothing that is looked at is."""
-MAX_HEADER_BYTES = 32 * 1024**2
-"""Of what is read before the pixels. A radiograph has a hundredth of it."""
 MAX_FRAGMENTS = 1_000_000
-INFLATED_MEMORY_BYTES = 32 * 1024**2
-"""What is inflated beyond this goes to a nameless file on disk."""
-PIECE_BYTES = 1024**2
 
 ITEM = b"\xfe\xff\x00\xe0"
 SEQUENCE_DELIMITER = b"\xfe\xff\xdd\xe0"
@@ -109,53 +87,35 @@ class Inspection:
     attributes: Mapping[str, Json] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     subject: Subject | None = None
-
-
-class _Stopped(Exception):
-    def __init__(self, code: Code) -> None:
-        super().__init__(code.value)
-        self.code = code
-
-
-@dataclass(slots=True)
-class _Header:
-    """What stands before the pixel data, and where these begin."""
-
-    dataset: Dataset
-    transfer_syntax: UID
-    sop_class: UID
-    stream: BinaryIO
-    size: int
-    pixels_at: int | None
-    pixels_length: int
-    ends_short: bool
-    """The file ended inside an element."""
+    file: DicomFile | None = field(default=None, repr=False)
+    """The file as it was read, its values untouched; None if it could not be read."""
 
 
 def inspect(
-    stream: IO[bytes],
-    size: int,
+    original: Blob,
     study: EligibleStudy,
     image: EligibleImage,
+    scratch: Scratch,
     overruled: Collection[Code] = (),
 ) -> Inspection:
-    """Check one file of ``size`` bytes against the row that led to it.
+    """Check a file against the row that led to it.
 
     A mismatch of identity whose code is among ``overruled`` does not stop the file.
     """
+    read: DicomFile | None = None
     subject: Subject | None = None
     try:
-        with ExitStack() as opened:
-            header = _read_header(cast(BinaryIO, stream), size, opened)
-            subject = _subject(header.dataset)
-            _check(header, study, image, overruled)
-            found = _warnings(header, size, study, image)
-            return Inspection(None, _attributes(header), found, subject)
-    except _Stopped as stopped:
-        return Inspection(stopped.code, subject=subject)
+        read = dicom_file.read(original, scratch)
+        file = read.decodable()
+        subject = _subject(file.dataset)
+        _check(file, study, image, overruled)
+        found = _warnings(file, study, image)
+        return Inspection(None, _attributes(file), found, subject, read)
+    except SourceFailed as failure:
+        return Inspection(failure.code, subject=subject, file=read)
     except Exception as error:  # noqa: BLE001  # a parser given arbitrary bytes raises anything
         log.warning("image %s: unreadable: %s", image.image_id, describe(error))
-        return Inspection(Code.NOT_DICOM, subject=subject)
+        return Inspection(Code.NOT_DICOM, subject=subject, file=read)
 
 
 def disagreeing(subjects: Mapping[str, Subject]) -> set[str]:
@@ -198,158 +158,20 @@ def _outvoted(values: Mapping[str, bytes | None]) -> set[str]:
     return {key for key, value in stated.items() if not has_majority or value != winner}
 
 
-# Reading ------------------------------------------------------------------------------------------
-
-
-class _Watched:
-    """A stream that remembers whether somebody wanted more than there was.
-
-    It never makes room for more than there is, whatever length a damaged file states, and gives
-    no more than a header may have.
-    """
-
-    def __init__(self, stream: BinaryIO, size: int) -> None:
-        self._stream = stream
-        self._size = size
-        self._left = MAX_HEADER_BYTES
-        self.name = ""
-        self.ends_short = False
-
-    def read(self, count: int = -1) -> bytes:
-        available = max(self._size - self._stream.tell(), 0)
-        got = self._stream.read(min(count, available) if count >= 0 else available)
-        # pydicom asks for 8 bytes to see whether there is another element: none is no shortage.
-        if 0 < len(got) < count or (not got and count not in (0, 8)):
-            self.ends_short = True
-        self._left -= len(got)
-        if self._left < 0:
-            raise _Stopped(Code.TOO_LARGE)
-        return got
-
-    def seek(self, position: int, whence: int = 0) -> int:
-        reached = self._stream.seek(position, whence)
-        if reached > self._size:
-            # The value that is passed over ends behind the file.
-            self.ends_short = True
-        return reached
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-
-def _read_header(stream: BinaryIO, size: int, opened: ExitStack) -> _Header:
-    """Read all that stands before the pixel data (PS3.10, section 7; PS3.5, section 7.1).
-
-    What is opened to do so is open until ``opened`` ends.
-    """
-    stream.seek(PREAMBLE_BYTES)
-    if stream.read(4) != b"DICM":
-        raise _Stopped(Code.NOT_DICOM)
-    meta = _read_file_meta(stream, size)
-    syntax = UID(_text(meta, "TransferSyntaxUID"))
-    if syntax == DeflatedExplicitVRLittleEndian:
-        stream, size = _inflate(stream, opened)
-    watched = _Watched(stream, size)
-    place: list[int] = []
-
-    def is_pixel_data(tag: BaseTag, _vr: str | None, length: int) -> bool:
-        if tag in PIXEL_DATA_TAGS:
-            place[:] = [stream.tell(), length]
-            return True
-        return False
-
-    dataset = _read_dataset(watched, syntax, is_pixel_data)
-    if watched.ends_short:
-        _drop_halves(dataset)
-    sop_class = _text(dataset, "SOPClassUID") or _text(meta, "MediaStorageSOPClassUID")
-    return _Header(
-        dataset=dataset,
-        transfer_syntax=syntax,
-        sop_class=UID(sop_class),
-        stream=stream,
-        size=size,
-        pixels_at=place[0] if place else None,
-        pixels_length=place[1] if place else 0,
-        ends_short=watched.ends_short,
-    )
-
-
-def _read_file_meta(stream: BinaryIO, size: int) -> Dataset:
-    watched = _Watched(stream, size)
-    meta = read_dataset(cast(BinaryIO, watched), False, True, stop_when=_is_past_file_meta)
-    if watched.ends_short:
-        raise _Stopped(Code.TRUNCATED)
-    return meta
-
-
-def _read_dataset(watched: _Watched, syntax: UID, stop_when: Any) -> Dataset:  # noqa: ANN401
-    stream = cast(BinaryIO, watched)
-    options = {"stop_when": stop_when, "defer_size": DEFERRED_BYTES}
-    try:
-        if syntax == DeflatedExplicitVRLittleEndian:
-            return read_dataset(stream, False, True, **options)
-        watched.seek(0)
-        return read_partial(stream, **options)
-    except _Stopped:
-        raise
-    except Exception:
-        if watched.ends_short:
-            raise _Stopped(Code.TRUNCATED) from None
-        raise
-
-
-def _drop_halves(dataset: Dataset) -> None:
-    """Forget the value in whose middle the file ended: half a UID is another study's."""
-    for element in list(dataset.values()):
-        if isinstance(element, RawDataElement) and len(element.value or b"") < element.length:
-            del dataset[element.tag]
-
-
-def _is_past_file_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return tag.group != FILE_META_GROUP
-
-
-def _inflate(stream: BinaryIO, opened: ExitStack) -> tuple[BinaryIO, int]:
-    """Undo the deflated transfer syntax (PS3.5, section A.5), but not a bomb of zeros."""
-    file = tempfile.SpooledTemporaryFile(INFLATED_MEMORY_BYTES)  # noqa: SIM115  # ends with opened
-    inflated = opened.enter_context(file)
-    size = 0
-    for piece in _inflated(stream):
-        size += len(piece)
-        if size > MAX_IMAGE_BYTES:
-            raise _Stopped(Code.TOO_LARGE)
-        inflated.write(piece)
-    inflated.seek(0)
-    return cast(BinaryIO, inflated), size
-
-
-def _inflated(stream: BinaryIO) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    while not inflater.eof:
-        packed = inflater.unconsumed_tail or stream.read(PIECE_BYTES)
-        try:
-            piece = inflater.decompress(packed, PIECE_BYTES)
-        except zlib.error:
-            raise _Stopped(Code.TRUNCATED) from None
-        if not packed and not piece:
-            raise _Stopped(Code.TRUNCATED)
-        yield piece
-
-
 # Judging ------------------------------------------------------------------------------------------
 
 
 def _check(
-    header: _Header, study: EligibleStudy, image: EligibleImage, overruled: Collection[Code]
+    file: DicomFile, study: EligibleStudy, image: EligibleImage, overruled: Collection[Code]
 ) -> None:
     """Stop at the first thing that is wrong, the worst first."""
-    _check_identity(header.dataset, study, image, overruled)
-    if _is_no_image(header):
-        raise _Stopped(Code.NON_IMAGE_OBJECT)
-    _check_attributes(header)
-    if header.pixels_at is None:
-        raise _Stopped(Code.TRUNCATED if header.ends_short else Code.NO_PIXELS)
-    _check_pixels(header, header.pixels_at)
+    _check_identity(file.dataset, study, image, overruled)
+    if _is_no_image(file):
+        raise SourceFailed(Code.NON_IMAGE_OBJECT)
+    _check_attributes(file)
+    if file.pixels is None:
+        raise SourceFailed(Code.TRUNCATED if file.ends_short else Code.NO_PIXELS)
+    _check_pixels(file, file.pixels)
 
 
 def _check_identity(
@@ -364,81 +186,84 @@ def _check_identity(
         ("SeriesInstanceUID", image.series_instance_uid, Code.SERIES_MISMATCH),
         ("SOPInstanceUID", image.sop_instance_uid, Code.INSTANCE_MISMATCH),
     ):
-        found = _text(dataset, keyword)
+        found = text_of(dataset, keyword)
         if code not in overruled and found and found != (expected or "").strip():
-            raise _Stopped(code)
+            raise SourceFailed(code)
 
 
-def _is_no_image(header: _Header) -> bool:
+def _is_no_image(file: DicomFile) -> bool:
     """Tell reports, presentation states, plans, segmentations and the like from images.
 
     The storage classes of PS3.4, section B.5 that hold images are called "... Image Storage"; what
     has no registered class is judged by whether it has pixels.
     """
-    if header.sop_class.name != header.sop_class:
-        return "Image Storage" not in header.sop_class.name
-    is_whole = bool(header.sop_class) and not header.ends_short
-    return is_whole and header.pixels_at is None and not _has_size(header.dataset)
+    sop_class = UID(
+        text_of(file.dataset, "SOPClassUID") or text_of(file.meta, "MediaStorageSOPClassUID")
+    )
+    if sop_class.name != sop_class:
+        return "Image Storage" not in sop_class.name
+    is_whole = bool(sop_class) and not file.ends_short
+    return is_whole and file.pixels is None and not _has_size(file.dataset)
 
 
-def _check_attributes(header: _Header) -> None:
+def _check_attributes(file: DicomFile) -> None:
     """Stop where what identifies or measures an image, or says how it is encoded, is absent.
 
     PS3.3, sections C.12.1 and C.7.6.3; PS3.10, section 7.1.
     """
     uids = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-    has_uids = all(_text(header.dataset, keyword) for keyword in uids)
-    if not (has_uids and header.transfer_syntax and _has_size(header.dataset)):
-        raise _Stopped(Code.TRUNCATED if header.ends_short else Code.MISSING_ATTRS)
+    has_uids = all(text_of(file.dataset, keyword) for keyword in uids)
+    if not (has_uids and file.transfer_syntax and _has_size(file.dataset)):
+        raise SourceFailed(Code.TRUNCATED if file.ends_short else Code.MISSING_ATTRS)
 
 
 def _has_size(dataset: Dataset) -> bool:
-    return all(_value(dataset, keyword) for keyword in ("Rows", "Columns"))
+    return all(value_of(dataset, keyword) for keyword in ("Rows", "Columns"))
 
 
-def _check_pixels(header: _Header, start: int) -> None:
-    is_encapsulated = header.pixels_length == UNDEFINED_LENGTH
-    is_compressed = _is_compressed(header.transfer_syntax)
-    if is_compressed is not None and is_compressed is not is_encapsulated:
+def _check_pixels(file: DicomFile, pixels: PixelElement) -> None:
+    is_compressed = _is_compressed(file.transfer_syntax)
+    if is_compressed is not None and is_compressed is not pixels.is_encapsulated:
         # Compressed pixels are encapsulated, with an undefined length, and no others are
         # (PS3.5, sections A.4 and 8.1.1).
-        raise _Stopped(Code.BAD_FRAMES)
-    if is_encapsulated:
-        _check_encapsulated(header, start)
+        raise SourceFailed(Code.BAD_FRAMES)
+    if pixels.is_encapsulated:
+        _check_encapsulated(file, pixels)
     else:
-        _check_native(header, start)
+        _check_native(file, pixels)
 
 
-def _check_native(header: _Header, start: int) -> None:
+def _check_native(file: DicomFile, pixels: PixelElement) -> None:
     try:
-        expected = int(get_expected_length(header.dataset))
+        expected = int(get_expected_length(file.dataset))
     except Exception:  # noqa: BLE001  # whatever stands where numbers should
-        raise _Stopped(Code.MISSING_ATTRS) from None
-    available = min(header.pixels_length, header.size - start)
+        raise SourceFailed(Code.MISSING_ATTRS) from None
+    available = min(pixels.length, file.size - pixels.position)
     if available < expected:
-        raise _Stopped(Code.TRUNCATED)
+        raise SourceFailed(Code.TRUNCATED)
 
 
-def _check_encapsulated(header: _Header, start: int) -> None:
+def _check_encapsulated(file: DicomFile, pixels: PixelElement) -> None:
     """Walk the fragments without reading them (PS3.5, section A.4)."""
-    table, *fragments = _items(header.stream, header.size, start)
-    frames = _frame_count(header.dataset)
+    stream = file.open()
+    table, *fragments = _items(stream, file.size, pixels.position)
+    frames = _frame_count(file.dataset)
     filled = sum(1 for _, length in fragments if length)
     if not filled:
-        raise _Stopped(Code.TRUNCATED)
-    if frames == 1 or header.transfer_syntax in MPEGTransferSyntaxes:
+        raise SourceFailed(Code.TRUNCATED)
+    if frames == 1 or file.transfer_syntax in MPEGTransferSyntaxes:
         # A video is one stream, in as many fragments as it likes (PS3.5, section A.4.5).
         return
-    offsets = _extended_offsets(header.dataset) or _basic_offsets(header.stream, table, frames)
+    offsets = _extended_offsets(file.dataset) or _basic_offsets(stream, table, frames)
     if not offsets:
         # Without a table of offsets each frame is one fragment.
         if filled < frames:
-            raise _Stopped(Code.BAD_FRAMES)
+            raise SourceFailed(Code.BAD_FRAMES)
         return
     first = fragments[0][0]
     starts = {position - first for position, _ in fragments}
     if len(offsets) != frames or not starts.issuperset(offsets):
-        raise _Stopped(Code.BAD_FRAMES)
+        raise SourceFailed(Code.BAD_FRAMES)
 
 
 def _items(stream: BinaryIO, size: int, start: int) -> list[tuple[int, int]]:
@@ -454,30 +279,30 @@ def _items(stream: BinaryIO, size: int, start: int) -> list[tuple[int, int]]:
         if head[:4] == SEQUENCE_DELIMITER:
             break
         if len(head) < 8:
-            raise _Stopped(Code.TRUNCATED)
+            raise SourceFailed(Code.TRUNCATED)
         if head[:4] != ITEM or len(items) > MAX_FRAGMENTS:
-            raise _Stopped(Code.BAD_FRAMES)
+            raise SourceFailed(Code.BAD_FRAMES)
         length = int.from_bytes(head[4:], "little")
         if position + 8 + length > size:
-            raise _Stopped(Code.TRUNCATED)
+            raise SourceFailed(Code.TRUNCATED)
         items.append((position, length))
         position += 8 + length
     if not items:
-        raise _Stopped(Code.BAD_FRAMES)
+        raise SourceFailed(Code.BAD_FRAMES)
     return items
 
 
 def _basic_offsets(stream: BinaryIO, table: tuple[int, int], frames: int) -> list[int]:
     position, length = table
     if length not in (0, 4 * frames):
-        raise _Stopped(Code.BAD_FRAMES)
+        raise SourceFailed(Code.BAD_FRAMES)
     stream.seek(position + 8)
     return _numbers(stream.read(length), 4)
 
 
 def _extended_offsets(dataset: Dataset) -> list[int]:
     """Give the offsets of (7FE0,0001), where the file has them (PS3.3, section C.7.6.3.1.8)."""
-    value = _value(dataset, "ExtendedOffsetTable")
+    value = value_of(dataset, "ExtendedOffsetTable")
     return _numbers(value, 8) if isinstance(value, bytes) else []
 
 
@@ -492,7 +317,7 @@ def _frame_count(dataset: Dataset) -> int:
     try:
         return max(int(dataset.get("NumberOfFrames") or 1), 1)
     except Exception:  # noqa: BLE001  # whatever stands where a number should
-        raise _Stopped(Code.MISSING_ATTRS) from None
+        raise SourceFailed(Code.MISSING_ATTRS) from None
 
 
 def _is_compressed(syntax: UID) -> bool | None:
@@ -522,48 +347,34 @@ def _hashed(dataset: Dataset, keyword: str) -> bytes | None:
     return hashlib.blake2b(stripped, key=_KEY).digest() if stripped else None
 
 
-def _warnings(
-    header: _Header, size: int, study: EligibleStudy, image: EligibleImage
-) -> tuple[str, ...]:
+def _warnings(file: DicomFile, study: EligibleStudy, image: EligibleImage) -> tuple[str, ...]:
     """Name what differs from the database and does not decide whose file it is."""
     modalities = {study.modality_code, image.series_modality} - {None, ""}
-    modality = _text(header.dataset, "Modality")
-    accession = _text(header.dataset, "AccessionNumber")
+    modality = text_of(file.dataset, "Modality")
+    accession = text_of(file.dataset, "AccessionNumber")
     expected = (study.accession_number or "").strip()
     found: Iterable[tuple[str, bool]] = (
         ("ACCESSION_DIFFERS", bool(accession and expected) and accession != expected),
         ("MODALITY_DIFFERS", bool(modality and modalities) and modality not in modalities),
-        ("SIZE_DIFFERS", image.file_size is not None and image.file_size != size),
+        ("SIZE_DIFFERS", image.file_size not in (None, file.original.size)),
     )
     return tuple(name for name, is_so in found if is_so)
 
 
-def _attributes(header: _Header) -> dict[str, Json]:
-    values: dict[str, Json] = {"transfer_syntax_uid": str(header.transfer_syntax) or None}
+def _attributes(file: DicomFile) -> dict[str, Json]:
+    values: dict[str, Json] = {"transfer_syntax_uid": str(file.transfer_syntax) or None}
     for name, keyword in ATTRIBUTES.items():
-        values[name] = _json(header.dataset, keyword)
+        values[name] = _json(file.dataset, keyword)
     return values
 
 
-def _text(dataset: Dataset, keyword: str) -> str:
-    value = _value(dataset, keyword)
-    return "" if value is None else str(value).strip(" \0")
-
-
 def _json(dataset: Dataset, keyword: str) -> Json:
-    value = _value(dataset, keyword)
+    value = value_of(dataset, keyword)
     if isinstance(value, list | tuple) or (
         hasattr(value, "__iter__") and not isinstance(value, str | bytes)
     ):
         return [_plain(part) for part in value]
     return _plain(value)
-
-
-def _value(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401
-    try:
-        return dataset.get(keyword)
-    except Exception:  # noqa: BLE001  # a value that can't be decoded is as good as none
-        return None
 
 
 def _plain(value: object) -> Json:

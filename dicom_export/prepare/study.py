@@ -174,7 +174,7 @@ class _Workshop:
     def _image(self, image: EligibleImage, shown: EligibleImage) -> PreparedImage:
         original = self.sources.fetch(self.study, image, self.scratch)
         overruled = self.study.overruled(image.image_id, original.sha256)
-        found = checks.inspect(original.open(), original.size, self.study, image, overruled)
+        found = checks.inspect(original, self.study, image, self.scratch, overruled)
         prepared = PreparedImage(
             image=shown,
             code=found.code,
@@ -183,9 +183,9 @@ class _Workshop:
             warnings=found.warnings,
             subject=found.subject,
         )
-        if found.code:
+        if found.code or found.file is None:
             return prepared
-        outgoing = self.deidentified.image(original, self.scratch)
+        outgoing = self.deidentified.image(found.file, self.scratch)
         prepared = replace(
             prepared,
             code=outgoing.code,
@@ -193,8 +193,8 @@ class _Workshop:
             outgoing=outgoing,
             warnings=(*found.warnings, *outgoing.warnings),
         )
-        if outgoing.blob is not original:
-            self.scratch.release(original)
+        for blob in {original, found.file.content} - {outgoing.blob}:
+            self.scratch.release(blob)
         if outgoing.file:
             attributes = self._attributes(outgoing.file.blob, shown, overruled)
             prepared = replace(prepared, attributes=attributes)
@@ -203,8 +203,12 @@ class _Workshop:
     def _attributes(
         self, blob: Blob, shown: EligibleImage, overruled: frozenset[Code]
     ) -> Mapping[str, Json]:
-        """Describe a de-identified file, which has to pass the checks as its original did."""
-        found = checks.inspect(blob.open(), blob.size, self.disclosed, shown, overruled)
+        """Describe a de-identified file as its bytes say, and check them as a reader would.
+
+        This proves that the written header can be read, that it names the same new UIDs as
+        ``metadata.json``, and that all pixels follow it. Nothing before it looks at these bytes.
+        """
+        found = checks.inspect(blob, self.disclosed, shown, self.scratch, overruled)
         if found.code:
             raise AssertionError(f"the de-identified file is {found.code}")
         return found.attributes

@@ -297,7 +297,7 @@ def test_another_instance_than_the_one_asked_for_is_caught(
     server.serve(path, multipart(sample(name)))
     with configured() as reading, Scratch(Budget()) as scratch:
         blob = reading.fetch(study, image, scratch)
-        assert inspect(blob.open(), blob.size, study, image).code == code
+        assert inspect(blob, study, image, scratch).code == code
 
 
 # Settings -----------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ from dicom_export.blobs import Budget, Scratch
 from dicom_export.deidentify import Basic, Identifiers, Key, ScrubbedReport, Subject
 from dicom_export.deidentify.api import DeidentifiedFile
 from dicom_export.deidentify.basic import deidentify_file
-from dicom_export.deidentify.files.read_file import read
 from dicom_export.deidentify.final_search import Residue, Search
+from dicom_export.dicom_file import read
 from dicom_export.model import EligibleStudy
 
 KEY = Key(b"a key for tests, of 32 bytes and more")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from pydicom import dcmread
@@ -18,6 +18,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from dicom_export.blobs import MAX_IMAGE_BYTES, Blob, Budget, Scratch
 from dicom_export.model import EligibleImage, EligibleStudy
 from dicom_export.prepare.checks import Inspection, inspect
 from tests.support.sources import a_study, an_image
@@ -51,7 +52,21 @@ def rows(content: bytes, **changes: str) -> tuple[EligibleStudy, EligibleImage]:
 def judged(content: bytes, like: bytes | None = None, **changes: str) -> Inspection:
     """Inspect a file against the rows that it, or the file that it was made from, fits."""
     study, image = rows(like or content, **changes)
-    return inspect(BytesIO(content), len(content), study, image)
+    return inspected(BytesIO(content), len(content), study, image)
+
+
+def inspected(
+    stream: IO[bytes],
+    size: int,
+    study: EligibleStudy,
+    image: EligibleImage,
+    *,
+    memory: int = 32 * 1024**2,
+    limit: int = MAX_IMAGE_BYTES,
+) -> Inspection:
+    """Inspect a file of ``size`` bytes, with so much memory for what it inflates to."""
+    with Scratch(Budget(memory), limit) as scratch:
+        return inspect(Blob(stream, size, ""), study, image, scratch)
 
 
 def radiograph(**changes: Any) -> Dataset:

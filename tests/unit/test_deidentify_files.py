@@ -36,8 +36,8 @@ from benchmarks.planting import Action, people, plant, visits
 from benchmarks.scoring import score
 from dicom_export.codes import Code
 from dicom_export.deidentify import Identifiers
-from dicom_export.deidentify.files.read_file import read
 from dicom_export.deidentify.files.rules import RuleKind, identifiers, rules, vocabulary
+from dicom_export.dicom_file import read
 from dicom_export.errors import SourceFailed
 from tests.support.deidentified import (
     SUBJECT,
@@ -237,7 +237,7 @@ def test_all_answers_of_planted_files_are_met() -> None:
             file = plant(f"{number}{part}", base, visit, seed + len(files))
             files.append(file)
             with scratch() as room:
-                outgoing = session.image(room.keep(file.content), room)
+                outgoing = session.image(read(room.keep(file.content), room), room)
                 assert session.search_image(outgoing) == set()
                 outputs[file.name] = outgoing.blob.open().read()
     found = score(files, outputs)

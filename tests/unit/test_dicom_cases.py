@@ -31,15 +31,15 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from dicom_export import dicom_file
 from dicom_export.blobs import Budget, Scratch
 from dicom_export.codes import Code, ImageStatus
 from dicom_export.deidentify import PassThrough
 from dicom_export.prepare import checks
-from dicom_export.prepare.checks import inspect
 from dicom_export.prepare.study import prepare
 from dicom_export.sources import Sources
 from dicom_export.sources.local import LocalSource
-from tests.support.dicom import CR, DX, judged, radiograph, rows, sample, written
+from tests.support.dicom import CR, DX, inspected, judged, radiograph, rows, sample, written
 from tests.support.seeds import chosen_seed
 from tests.support.sources import a_study, an_image
 
@@ -316,7 +316,7 @@ def test_deflated_files_whole_and_cut() -> None:
 
 def test_a_file_cut_in_a_large_element_before_its_pixels() -> None:
     dataset = radiograph()
-    dataset.add_new(0x00291010, "OB", bytes(2 * checks.DEFERRED_BYTES))
+    dataset.add_new(0x00291010, "OB", bytes(2 * dicom_file.MAX_VALUE_BYTES))
     content = written(dataset)
     assert code_of(content) is None
     at = content.index(b"\x29\x00\x10\x10")
@@ -397,7 +397,7 @@ def test_a_large_document_is_not_read_to_find_that_it_is_one() -> None:
     stream = BytesIO(content)
     tracemalloc.start()
     try:
-        assert inspect(stream, len(content), study, image).code == Code.NON_IMAGE_OBJECT
+        assert inspected(stream, len(content), study, image).code == Code.NON_IMAGE_OBJECT
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -423,11 +423,11 @@ def test_no_length_in_a_file_makes_room_for_more_than_the_file() -> None:
     giant = content[:at] + b"\x10\x00\x10\x00UN\0\0\xf0\xff\xff\xff" + content[at + 8 :]
     stream = Asked(giant)
     study, image = rows(content)
-    assert inspect(stream, len(giant), study, image).code == Code.TRUNCATED
+    assert inspected(stream, len(giant), study, image).code == Code.TRUNCATED
     assert stream.largest <= len(giant)
 
 
-def test_a_deflated_bomb_is_stopped_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deflated_bomb_is_stopped_in_bounded_memory() -> None:
     content = sample("image_dfl.dcm")
     study, image = rows(content)
     at = content.index(b"1.2.840.10008.1.2.1.99") + 22
@@ -435,11 +435,12 @@ def test_a_deflated_bomb_is_stopped_in_bounded_memory(monkeypatch: pytest.Monkey
     assert at <= meta_end
     deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     bomb = content[:meta_end] + deflater.compress(bytes(100 * 1024**2)) + deflater.flush()
-    monkeypatch.setattr(checks, "MAX_IMAGE_BYTES", 50 * 1024**2)
-    monkeypatch.setattr(checks, "INFLATED_MEMORY_BYTES", 1024**2)
     tracemalloc.start()
     try:
-        assert inspect(BytesIO(bomb), len(bomb), study, image).code == Code.TOO_LARGE
+        found = inspected(
+            BytesIO(bomb), len(bomb), study, image, memory=1024**2, limit=50 * 1024**2
+        )
+        assert found.code == Code.TOO_LARGE
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -447,7 +448,7 @@ def test_a_deflated_bomb_is_stopped_in_bounded_memory(monkeypatch: pytest.Monkey
 
 
 def test_a_header_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "MAX_HEADER_BYTES", 100_000)
+    monkeypatch.setattr(dicom_file, "MAX_HEADER_BYTES", 100_000)
     dataset = radiograph()
     for element in range(0x1000, 0x1000 + 200):
         dataset.add_new(0x00290000 + element, "OB", bytes(1000))
@@ -566,7 +567,7 @@ def test_no_damage_makes_the_checks_raise_or_take_long(dice: random.Random) -> N
         study, image = rows(content)
         spoilt = damaged(content, dice)
         started = time.thread_time()
-        found = inspect(BytesIO(spoilt), len(spoilt), study, image)
+        found = inspected(BytesIO(spoilt), len(spoilt), study, image)
         slowest = max(slowest, time.thread_time() - started)
         json.dumps(found.attributes, allow_nan=False).encode()
         verdicts[found.code] = verdicts.get(found.code, 0) + 1

@@ -136,7 +136,7 @@ def test_a_page_instead_of_a_file_is_not_dicom(server: WebServer, web: Sources) 
     with Scratch(Budget()) as scratch:
         image = an_image(address)
         blob = web.fetch(a_study(image), image, scratch)
-        found = inspect(blob.open(), blob.size, a_study(image), image)
+        found = inspect(blob, a_study(image), image, scratch)
     assert found.code == Code.NOT_DICOM
     assert len(server.seen) == 1
 

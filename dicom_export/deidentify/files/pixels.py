@@ -16,7 +16,7 @@ from pydicom.uid import RLELossless
 from dicom_export.blobs import Intake
 from dicom_export.codes import Code
 from dicom_export.deidentify.files.codestreams import Gathered, Piece, Unknown, Walker, rle, walker
-from dicom_export.deidentify.files.read_file import PIECE_BYTES, SourceFile
+from dicom_export.dicom_file import PIECE_BYTES, DicomFile, PixelElement
 from dicom_export.errors import SourceFailed
 
 ITEM = b"\xfe\xff\x00\xe0"
@@ -38,9 +38,10 @@ class ExtendedOffsets:
 class Pixels:
     """The value of the pixel data as it goes out."""
 
+    source: PixelElement
+    """The element that they come from."""
     pieces: Sequence[Piece]
     length: int
-    is_encapsulated: bool
     removed: Counter[str]
     """What was no pixels, by name."""
     extended_offsets: ExtendedOffsets | None = None
@@ -51,22 +52,25 @@ class Pixels:
             intake.write(content)
 
 
-def plan(source: SourceFile) -> Pixels:
+def plan(source: DicomFile) -> Pixels:
     """Decide what of a file's pixel data goes out.
 
     Raises:
         SourceFailed: UNSUPPORTED_PIXELS where they might hold what no rule knows of, BAD_FRAMES
-            where it is not clear which fragments make a frame, TRUNCATED.
+            where it is not clear which fragments make a frame, TRUNCATED, NO_PIXELS.
     """
-    if source.syntax in _UNCOMPRESSED and not source.pixels.is_encapsulated:
-        return _native(source)
-    if source.syntax in _UNCOMPRESSED or not source.pixels.is_encapsulated:
+    element, syntax = source.pixels, source.encoding
+    if element is None:
+        raise SourceFailed(Code.NO_PIXELS)
+    if (syntax in _UNCOMPRESSED) is element.is_encapsulated:
         raise Unknown
-    walk = _rle(source) if source.syntax == RLELossless else walker(source.syntax)
-    return _encapsulated(source, walk)
+    if not element.is_encapsulated:
+        return _native(source, element)
+    walk = _rle(source) if syntax == RLELossless else walker(syntax)
+    return _encapsulated(source, element, walk)
 
 
-def _rle(source: SourceFile) -> Walker:
+def _rle(source: DicomFile) -> Walker:
     """Say how the planes of a frame are laid out (PS3.5, section G.2)."""
     image = source.dataset
     try:
@@ -77,22 +81,22 @@ def _rle(source: SourceFile) -> Walker:
     return partial(rle, planes=planes, samples=samples)
 
 
-def _native(source: SourceFile) -> Pixels:
+def _native(source: DicomFile, element: PixelElement) -> Pixels:
     """Keep as many bytes as the image has; whatever follows them shows in no picture."""
     try:
         expected = int(get_expected_length(source.dataset))
     except (AttributeError, TypeError, ValueError):
         raise SourceFailed(Code.MISSING_ATTRS) from None
-    available = min(source.pixels.length, source.size - source.pixels.position)
+    available = min(element.length, source.size - element.position)
     if available < expected:
         raise SourceFailed(Code.TRUNCATED)
     # The byte of padding stays as well: of swapped words it is not the last one.
     padded = expected + expected % 2
-    pieces: list[Piece] = [(source.pixels.position, min(padded, available))]
+    pieces: list[Piece] = [(element.position, min(padded, available))]
     if available < padded:
         pieces.append(b"\0")
-    removed = Counter({"bytes after the last frame": 1} if source.pixels.length > padded else {})
-    return Pixels(pieces, padded, is_encapsulated=False, removed=removed)
+    removed = Counter({"bytes after the last frame": 1} if element.length > padded else {})
+    return Pixels(element, pieces, padded, removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +122,12 @@ class _Frame:
         return [sum(map(_size, item)) for item in self.items]
 
 
-def _encapsulated(source: SourceFile, walk: Walker) -> Pixels:
-    offsets, fragments = _fragments(source)
+def _encapsulated(source: DicomFile, element: PixelElement, walk: Walker) -> Pixels:
+    stream = source.open()
+    offsets, fragments = _fragments(stream, element.position, source.size)
     extended = _extended_offsets(source)
     frames = [
-        _frame(source.stream, group, walk)
+        _frame(stream, group, walk)
         for group in _grouped(fragments, extended or offsets, _frame_count(source))
     ]
     starts = _starts(frames)
@@ -134,18 +139,17 @@ def _encapsulated(source: SourceFile, walk: Walker) -> Pixels:
             pieces += _item(item)
     pieces.append(SEQUENCE_DELIMITER)
     return Pixels(
+        element,
         pieces,
         sum(map(_size, pieces)),
-        is_encapsulated=True,
         removed=sum((frame.removed for frame in frames), Counter()),
         extended_offsets=_extended(frames, starts) if extended else None,
     )
 
 
-def _fragments(source: SourceFile) -> tuple[list[int], list[_Fragment]]:
+def _fragments(stream: BinaryIO, start: int, size: int) -> tuple[list[int], list[_Fragment]]:
     """Give the offsets of the basic table and the fragments, none of them read."""
-    stream = source.stream
-    stream.seek(source.pixels.position)
+    stream.seek(start)
     try:
         offsets = parse_basic_offsets(stream)
         _, positions = parse_fragments(stream)
@@ -155,7 +159,7 @@ def _fragments(source: SourceFile) -> tuple[list[int], list[_Fragment]]:
     for position in positions:
         stream.seek(position + 4)
         length = int.from_bytes(stream.read(4), "little")
-        if position + _ITEM_HEADER + length > source.size:
+        if position + _ITEM_HEADER + length > size:
             raise SourceFailed(Code.TRUNCATED)
         fragments.append(_Fragment(position, length))
     if not fragments:
@@ -207,7 +211,7 @@ def _starts(frames: Sequence[_Frame]) -> list[int]:
     return [0, *accumulate(sizes[:-1])]
 
 
-def _extended_offsets(source: SourceFile) -> list[int]:
+def _extended_offsets(source: DicomFile) -> list[int]:
     value = source.dataset.get("ExtendedOffsetTable")
     if not isinstance(value, bytes):
         return []
@@ -222,7 +226,7 @@ def _extended(frames: Sequence[_Frame], starts: Sequence[int]) -> ExtendedOffset
     )
 
 
-def _frame_count(source: SourceFile) -> int:
+def _frame_count(source: DicomFile) -> int:
     try:
         return max(int(source.dataset.get("NumberOfFrames") or 1), 1)
     except (TypeError, ValueError):

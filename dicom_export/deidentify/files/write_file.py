@@ -14,8 +14,8 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
 from dicom_export.blobs import Blob, Scratch
 from dicom_export.deidentify.files.header import Header
 from dicom_export.deidentify.files.pixels import Pixels
-from dicom_export.deidentify.files.read_file import UNDEFINED_LENGTH, SourceFile
 from dicom_export.deidentify.files.rules import RULES_VERSION
+from dicom_export.dicom_file import UNDEFINED_LENGTH, DicomFile, PixelElement
 
 ByteOrder = Literal["big", "little"]
 
@@ -47,7 +47,7 @@ class Written:
     """Where the value of the pixel data begins: it goes to the end of the file."""
 
 
-def write(source: SourceFile, header: Header, pixels: Pixels, scratch: Scratch) -> Written:
+def write(source: DicomFile, header: Header, pixels: Pixels, scratch: Scratch) -> Written:
     """Write the file, the pixels a piece at a time."""
     dataset = header.dataset
     _state(dataset, header.tally.options)
@@ -55,13 +55,13 @@ def write(source: SourceFile, header: Header, pixels: Pixels, scratch: Scratch) 
     if pixels.extended_offsets:
         dataset.ExtendedOffsetTable = pixels.extended_offsets.table
         dataset.ExtendedOffsetTableLengths = pixels.extended_offsets.lengths
-    dataset.file_meta = _file_meta(dataset, source.syntax)
+    dataset.file_meta = _file_meta(dataset, source.encoding)
     buffer = BytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)
     buffer.write(_pixel_header(source, pixels))
     intake = scratch.intake()
     intake.write(buffer.getvalue())
-    pixels.write(source.stream, intake)
+    pixels.write(source.open(), intake)
     return Written(intake.finish(), buffer.tell())
 
 
@@ -95,23 +95,23 @@ def _file_meta(dataset: Dataset, syntax: UID) -> FileMetaDataset:
     return meta
 
 
-def _pixel_header(source: SourceFile, pixels: Pixels) -> bytes:
+def _pixel_header(source: DicomFile, pixels: Pixels) -> bytes:
     """Write the tag, VR and length of the pixel data (PS3.5, section 7.1)."""
-    order: ByteOrder = "big" if source.syntax == ExplicitVRBigEndian else "little"
-    tag = source.pixels.tag
-    length = UNDEFINED_LENGTH if pixels.is_encapsulated else pixels.length
+    order: ByteOrder = "big" if source.encoding == ExplicitVRBigEndian else "little"
+    tag = pixels.source.tag
+    length = UNDEFINED_LENGTH if pixels.source.is_encapsulated else pixels.length
     head = (tag >> 16).to_bytes(2, order) + (tag & 0xFFFF).to_bytes(2, order)
-    if source.syntax != ImplicitVRLittleEndian:
-        head += _pixel_vr(source).encode() + b"\0\0"
+    if source.encoding != ImplicitVRLittleEndian:
+        head += _pixel_vr(source, pixels.source).encode() + b"\0\0"
     return head + length.to_bytes(4, order)
 
 
-def _pixel_vr(source: SourceFile) -> str:
+def _pixel_vr(source: DicomFile, element: PixelElement) -> str:
     """Keep the VR where it is one of PS3.5, section 8; else choose by the bits."""
-    if source.pixels.is_encapsulated:
+    if element.is_encapsulated:
         return "OB"
-    if source.pixels.tag != 0x7FE00010:
-        return {0x7FE00008: "OF", 0x7FE00009: "OD"}[source.pixels.tag]
-    if source.pixels.vr in ("OB", "OW"):
-        return source.pixels.vr
+    if element.tag != 0x7FE00010:
+        return {0x7FE00008: "OF", 0x7FE00009: "OD"}[element.tag]
+    if element.vr in ("OB", "OW"):
+        return element.vr
     return "OW" if int(source.dataset.get("BitsAllocated") or 16) > 8 else "OB"
