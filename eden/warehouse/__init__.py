@@ -1,1 +1,1 @@
-"""The warehouse's own ground: its tables, its lock, its tenants, and the builds of the marts."""
+"""The warehouse: its own tables, its lock, its tenants, and the builds of the marts."""

@@ -21,7 +21,7 @@ from eden.warehouse.lock import warehouse_lock
 
 logger = logging.getLogger(__name__)
 
-# Tenants' views by name alone: the text of thousands would take longer than a tick.
+# Tenants' views count by name alone: reading thousands of definitions takes longer than a tick.
 _RELATIONS_HASH = r"""
 SELECT coalesce(md5(string_agg(
     concat_ws(
@@ -33,7 +33,7 @@ SELECT coalesce(md5(string_agg(
 FROM pg_class
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relkind IN ('r', 'v') AND (
-    -- What a dbt that is at work has put aside comes and goes.
+    -- Without the intermediate and backup tables of a dbt that runs now.
     nspname = 'analytics' AND relname NOT LIKE '%\_\_dbt\_%'
     OR nspname IN (SELECT tenant_schema FROM ops.organizations)
     AND relname IN (SELECT name FROM ops.tenant_marts)
@@ -45,7 +45,7 @@ PROJECT_FILES = ("dbt_project.yml", "models", "macros", "seeds")
 
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
-    """What a build did; ``built`` is false where dbt had nothing to do since the last one."""
+    """The result of a build; ``built`` is false if nothing had changed since the last one."""
 
     built: bool
     models: int = 0
@@ -59,9 +59,9 @@ class BuildSummary:
 def build() -> BuildSummary:
     """Build the marts if a load, a deletion, a seed or a model is newer than the last build.
 
-    What changed in the data is rebuilt study by study. After a change of the project (a model, a
-    macro, a seed) everything is built anew, reference data included. What was lost since, such as a
-    view that somebody dropped, is brought back, also where nothing else changed.
+    A change of the data rebuilds single studies. A change of the project (a model, a macro, a seed)
+    rebuilds everything, reference data included. A table or view that was dropped since the last
+    build is created again, even if nothing else changed.
 
     Raises:
         BuildFailed: names the models; the next build starts again from the same changes.
@@ -91,22 +91,22 @@ def build() -> BuildSummary:
 
 
 def _is_as_built(connection: Connection, last: _Build) -> bool:
-    """Whether all tables and views of the last build are there, tenants' views put back first."""
+    """Restore the tenants' views; tell whether all tables and views of the last build exist."""
     if _relations_hash(connection) == last.relations_hash:
         return True
-    # They need no dbt: where nothing else is missing, that was all.
+    # Tenants' views need no dbt.
     tenants.restore(connection)
     return _relations_hash(connection) == last.relations_hash
 
 
 def _command(connection: Connection, last: _Build | None, project: str) -> list[str]:
-    """Choose what to ask of dbt: as little as makes the marts right."""
+    """Choose the smallest dbt command that brings the marts up to date."""
     if last is None or last.project_hash != project:
         return ["build", "--full-refresh", "--selector", "tick"]
     if last.relations_hash == _relations_hash(connection):
         return ["run", "--selector", "tick_rows"]
-    # What somebody dropped or replaced since is made anew, and all views with it. Reference data
-    # that are there stay as they are: they may be newer than the project's.
+    # Dropped or replaced tables are built again, with all views. Existing reference data stay: they
+    # may be newer than the seeds of the project.
     return ["run" if _has_reference_data(connection) else "build", "--selector", "tick"]
 
 
@@ -121,12 +121,12 @@ def _has_reference_data(connection: Connection) -> bool:
 
 
 def check_export_gate() -> int:
-    """Run the tests of what the export reads; return how many passed.
+    """Run the tests of the models that the export reads; return how many passed.
 
-    Some compare the marts with ``staging``: the lock keeps a load from coming between the two.
+    Some tests compare the marts with ``staging``: the lock keeps a load from changing one of them.
 
     Raises:
-        WarehouseNotBuilt: there is nothing to test; nothing may be exported.
+        WarehouseNotBuilt: the marts do not exist; nothing may be exported.
         BuildFailed: names the tests that failed; nothing may be exported.
         LockHeld: another run works on the warehouse.
     """
@@ -150,23 +150,23 @@ def check_data() -> int:
 
 
 def write_docs() -> Path:
-    """Describe every model and column as the warehouse has them now; return the page.
+    """Write dbt's docs of every model and column of the warehouse; return the path of the page.
 
-    The page is one file that needs no other: it may be read from the disk or be published.
+    The page is one self-contained file.
 
     Raises:
-        BuildFailed: dbt could not compile a model.
+        BuildFailed: a model does not compile.
         DatabaseUnavailable: the warehouse is out of reach.
     """
     warehouse = load(DestinationDatabase)
-    # A folder of its own: a build may be at work in the other.
+    # Not the folder of builds: one may run now.
     target = load(Machine).home / "dbt" / "docs"
     run_dbt(["docs", "generate", "--static"], warehouse, target=target)
     return target / "static_index.html"
 
 
 def migrate() -> list[str]:
-    """Bring the warehouse's own tables up to date; return the files that were applied."""
+    """Bring ``ops`` and ``staging`` up to date; return the files applied."""
     name = "vlm-eden-dataset-etl migrate"
     warehouse = load(DestinationDatabase)
     with postgres.connect(warehouse, application_name=name, autocommit=True) as connection:
@@ -174,12 +174,12 @@ def migrate() -> list[str]:
 
 
 def was_ever_built(connection: Connection) -> bool:
-    """Whether there are marts to be brought up to date."""
+    """Whether a build has ever succeeded."""
     return _last_build(connection) is not None
 
 
 def _has_marts(connection: Connection) -> bool:
-    """Whether the marts are there, whoever built them."""
+    """Whether the marts exist; a dbt command typed by hand may have built them."""
     row = connection.execute(
         "SELECT to_regclass('analytics.eligible_studies') IS NOT NULL"
     ).fetchone()
@@ -187,7 +187,7 @@ def _has_marts(connection: Connection) -> bool:
 
 
 def is_build_due(connection: Connection) -> bool:
-    """Whether something was loaded or deleted since the marts were last built."""
+    """Whether a load or a deletion is newer than the last build."""
     last = _last_build(connection)
     return _newest_change(connection) > (0 if last is None else last.changes_seen)
 
@@ -216,14 +216,14 @@ def _last_build(connection: Connection) -> _Build | None:
 
 
 def _relations_hash(connection: Connection) -> str:
-    """One value for the marts and the tenants' views: which there are, how views are defined."""
+    """A hash of the names of the marts and the tenants' views, and of the text of dbt's views."""
     row = connection.execute(_RELATIONS_HASH).fetchone()
     assert row is not None
     return str(row[0])
 
 
 def _project_hash() -> str:
-    """One value for the project's models, macros and seeds."""
+    """A hash of the project's models, macros and seeds."""
     digest = hashlib.sha256()
     for name in PROJECT_FILES:
         path = PROJECT_ROOT / name

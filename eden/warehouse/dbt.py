@@ -1,6 +1,6 @@
 """dbt, run in this process (design, section 4).
 
-Its models decide what the data mean; this module only says when they are run and what came of it.
+The models decide what the data mean; this module runs a command and reports its outcome.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 
 NAMED = 5
-"""Models and tests that an error names."""
+"""The largest number of models and tests that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
 class DbtSummary:
-    """How many nodes (models, seeds, tests; no hooks) were run, by their outcome."""
+    """The number of nodes (models, seeds, tests; no hooks) by outcome."""
 
     passed: int
     warned: int
@@ -39,20 +39,20 @@ def run_dbt(
 ) -> DbtSummary:
     """Run one dbt command on the warehouse, such as ``["build", "--selector", "tick"]``.
 
-    What dbt writes goes to the folder ``target``, by default one that runs holding the warehouse's
-    lock share.
+    ``target`` is dbt's target folder; the default one is shared by all runs that hold the lock of
+    the warehouse.
 
     Raises:
-        BuildFailed: names the nodes that failed, never what the database said of their rows.
+        BuildFailed: names the failed nodes, without the messages of the database.
     """
-    # dbt takes a second to import, and an idle run never needs it.
+    # Importing dbt takes a second, and an idle run needs none of it.
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
     home = load(Machine).home
     options = [
         f"--project-dir={PROJECT_ROOT}",
         f"--profiles-dir={PROJECT_ROOT}",
-        # Apart from a person's own dbt commands, which may run at the same time.
+        # Not the folder of dbt commands typed by hand, which may run at the same time.
         f"--target-path={target or home / 'dbt' / 'target'}",
         f"--log-path={home / 'logs'}",
         "--log-level=none",
@@ -77,13 +77,13 @@ def run_dbt(
 
 
 def _named(nodes: Sequence[str]) -> str:
-    """The first few of them: the log of dbt has them all."""
+    """The first few names; dbt's log has all of them."""
     more = len(nodes) - NAMED
     return ", ".join(nodes[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 class _Progress:
-    """Counts dbt's nodes as they end."""
+    """Reports each node of dbt as it ends."""
 
     def __init__(self) -> None:
         self._done = 0
@@ -95,14 +95,14 @@ class _Progress:
         elif event.info.name == "NodeFinished":
             self._done += 1
             node = event.data.node_info
-            # Names and outcomes: what a database said of a failure may quote a row.
+            # Names and outcomes only: the message of a failure may quote a row.
             logger.debug("dbt: %s %s", node.node_name, node.node_status)
             progress.report("build", self._done, max(self._total, self._done))
 
 
 @contextmanager
 def _environment(warehouse: DestinationDatabase) -> Iterator[None]:
-    """What ``profiles.yml`` asks for, also where the settings come from ``.env``."""
+    """Set the variables that ``profiles.yml`` reads, also if the settings come from ``.env``."""
     values = {
         "DESTINATION_DATABASE_NAME": warehouse.name,
         "DESTINATION_DATABASE_USER": warehouse.user,
@@ -110,8 +110,8 @@ def _environment(warehouse: DestinationDatabase) -> Iterator[None]:
         "DESTINATION_DATABASE_HOST": warehouse.host,
         "DESTINATION_DATABASE_PORT": str(warehouse.port),
         "DESTINATION_DATABASE_SSLMODE": warehouse.sslmode,
-        # Over hundreds of partitions PostgreSQL would compile for seconds what it runs for moments.
-        # The models say so themselves; tests can't.
+        # Over hundreds of partitions JIT compiles for seconds a query that runs for milliseconds.
+        # Models switch it off in their own SQL; tests cannot.
         "PGOPTIONS": "-c jit=off",
     }
     before = {name: os.environ.get(name) for name in values}

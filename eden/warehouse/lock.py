@@ -17,14 +17,14 @@ POLL_SECONDS = 0.2
 
 @contextmanager
 def warehouse_lock(warehouse: DestinationDatabase, holder: str) -> Iterator[Connection]:
-    """Hold the lock for as long as the context lasts; yields the connection that holds it.
+    """Hold the lock until the context ends; yield the connection that holds it.
 
-    ``holder`` is what others are told, such as ``etl``. The server lets go of the lock when the
-    connection ends, so a killed process holds nobody up.
+    ``holder`` names this run in the error of a second one, such as ``etl``. The server releases the
+    lock when the connection ends, also that of a killed process.
 
     Raises:
-        LockHeld: somebody else held it for ``SYNC_LOCK_WAIT`` seconds; names who.
-        DatabaseUnavailable: the warehouse can't be reached.
+        LockHeld: another run held the lock for ``SYNC_LOCK_WAIT`` seconds; the error names it.
+        DatabaseUnavailable: the warehouse is unreachable.
     """
     wait_seconds = load(Sync).lock_wait_seconds
     name = f"vlm-eden-dataset-etl {holder}"

@@ -1,6 +1,6 @@
-"""Tenants: what each organization may see of the marts (design, section 4, "Tenants").
+"""Tenants: the rows of the marts that each organization may read (design, section 4, "Tenants").
 
-The SQL is in ``migrations/0004_tenants.sql``, because a dbt run by hand restores tenants too; this
+The SQL is in ``repeatable/tenants.sql``, because a dbt run by hand restores tenants too; this
 module calls it and reads the state.
 """
 
@@ -20,26 +20,26 @@ class Tenant:
 
     organization_id: UUID
     slug: str
-    """As the source calls it now."""
+    """The slug in the source now."""
     schema: str
     role: str
     problem: str | None
-    """A code such as ``ROLE_MISSING``; None where the tenant is as it should be."""
+    """A code such as ``ROLE_MISSING``; None if the tenant is complete."""
     remedy: str | None
     """The problem and what to do about it, in a sentence."""
 
 
 def restore(connection: Connection) -> None:
-    """Make whatever tenants lack; nothing is written where they lack nothing.
+    """Create the missing schemas, roles, views and grants; write nothing if none is missing.
 
-    What can't be done fails for nobody: :func:`read` says it.
+    A tenant that cannot be restored raises no error: :func:`read` returns its problem.
     """
     connection.execute("SELECT ops.restore_tenants()")
 
 
 def read(connection: Connection) -> tuple[Tenant, ...]:
-    """How every tenant stands; forgotten organizations only while something of them is left."""
-    # A warehouse of an older version, which only `eden status` meets, has none.
+    """The tenants; of a forgotten organization only while its schema or role exists."""
+    # `eden status` does not migrate: a warehouse of an older version may lack the view.
     row = connection.execute("SELECT to_regclass('ops.tenants') IS NOT NULL").fetchone()
     if row is None or not row[0]:
         return ()
@@ -58,6 +58,6 @@ def read(connection: Connection) -> tuple[Tenant, ...]:
 
 
 def remedies(tenants: Iterable[Tenant]) -> list[str]:
-    """Each problem once, with the number of tenants that have it."""
+    """Each problem once, with the number of its tenants."""
     found = Counter(tenant.remedy for tenant in tenants if tenant.remedy)
     return [f"{remedy} ({count} of the tenants)" for remedy, count in found.items()]
