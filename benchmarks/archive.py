@@ -17,18 +17,7 @@ from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEn
 
 from benchmarks.cluster import Cluster
 from eden.demo import hospital
-from eden.demo.hospital import (
-    BodyPartRow,
-    FacilityRow,
-    Hospital,
-    ImageRow,
-    ModalityRow,
-    OrganizationRow,
-    PractitionerRow,
-    ReportRow,
-    SeriesRow,
-    StudyRow,
-)
+from eden.demo.hospital import Hospital, Row, new_row
 
 THEN = datetime(2024, 5, 6, 7, 8, tzinfo=UTC)
 NAMES = UUID("5f0c6c1e-6d1b-4c39-9b57-3a1d2f4b8e70")
@@ -118,83 +107,112 @@ class Archive:
         others = range(self.studies, self.studies * 2 + 1)
         signed = [(number, doctors[1]) for number in range(self.studies)]
         signed += [(number, doctors[0]) for number in others]
+        then = {"created_at": THEN, "updated_at": THEN}
         return Hospital(
             organizations=(
-                OrganizationRow(
-                    organization, self.name, self.name, "CO", "UTC", False, True, THEN, THEN
+                new_row(
+                    "pacs_organizations",
+                    id=organization,
+                    slug=self.name,
+                    name=self.name,
+                    country="CO",
+                    **then,
                 ),
             ),
-            body_parts=(BodyPartRow(body_part, "TORAX", "Tórax", THEN, THEN),),
+            body_parts=(
+                new_row("pacs_body_part", id=body_part, identifier="TORAX", name="Tórax", **then),
+            ),
             facilities=(
-                FacilityRow(facility, organization, "F", "F", None, None, True, False, THEN, THEN),
+                new_row(
+                    "pacs_facilities",
+                    id=facility,
+                    organization_id=organization,
+                    name="F",
+                    identifier="F",
+                    **then,
+                ),
             ),
             modalities=(
-                ModalityRow(
-                    modality, organization, facility, "CR", "CR", None, None, True, False, THEN,
-                    THEN,
+                new_row(
+                    "pacs_modalities",
+                    id=modality,
+                    organization_id=organization,
+                    facility_id=facility,
+                    identifier="CR",
+                    name="CR",
+                    **then,
                 ),
             ),
             practitioners=tuple(
-                PractitionerRow(
-                    doctor, organization, "Ana", "Gil", None, None, None, True, False, THEN, THEN
+                new_row(
+                    "pacs_practitioners",
+                    id=doctor,
+                    organization_id=organization,
+                    first_name="Ana",
+                    last_name="Gil",
+                    **then,
                 )
                 for doctor in doctors
             ),
             technicians=(),
             studies=tuple(
-                StudyRow(
+                new_row(
+                    "pacs_studies",
                     id=self._id("study", number),
                     organization_id=organization,
                     facility_id=facility,
                     modality_id=modality,
                     body_part_id=body_part,
-                    technician_id=None,
-                    referring_practitioner_id=None,
                     patient_id=self._id("patient", number),
                     study_instance_uid=self._uid("study", number),
-                    accession_number=None,
                     dicom_description="RX TÓRAX",
                     status="DELIVERED",
-                    priority=None,
-                    migrated=False,
-                    tags=None,
-                    attributes=None,
                     performed_at=THEN,
-                    created_at=THEN,
-                    updated_at=THEN,
+                    **then,
                 )
                 for number, _ in signed
             ),
             series=tuple(
-                SeriesRow(
-                    self._id("series", number), self._id("study", number),
-                    self._uid("series", number), 1, "CR", None, False, THEN, THEN,
+                new_row(
+                    "pacs_series",
+                    id=self._id("series", number),
+                    study_id=self._id("study", number),
+                    series_instance_uid=self._uid("series", number),
+                    series_number=1,
+                    modality="CR",
+                    **then,
                 )
                 for number in range(self.studies)
             ),
             images=tuple(self._images(folder)),
             reports=tuple(
-                ReportRow(
-                    self._id("report", number), self._id("study", number), doctor, "SIGNED", True,
-                    False, REPORT, THEN, THEN, THEN,
+                new_row(
+                    "pacs_reports",
+                    id=self._id("report", number),
+                    study_id=self._id("study", number),
+                    signed_by_id=doctor,
+                    status="SIGNED",
+                    content=REPORT,
+                    signed_at=THEN,
+                    **then,
                 )
                 for number, doctor in signed
             ),
             picture_size=self.side,
             views={},
-        )  # fmt: skip
+        )
 
-    def _images(self, folder: Path) -> Iterator[ImageRow]:
+    def _images(self, folder: Path) -> Iterator[Row]:
         size = len(self._head(0)) + self.side * self.side * 2
         for number in range(self.files):
-            yield ImageRow(
+            yield new_row(
+                "pacs_images",
                 id=self._id("image", number),
                 series_id=self._id("series", number // self.images_each),
                 sop_instance_uid=self._uid("image", number),
                 instance_number=number % self.images_each + 1,
                 file_path=os.fspath(self._path(folder, number)),
                 file_size=size,
-                deleted=False,
                 created_at=THEN,
                 updated_at=THEN,
             )

@@ -42,8 +42,8 @@ from dicom_export.deidentify import (
 from dicom_export.deidentify.final_search import Residue, Search
 from dicom_export.dicom_file import read
 from dicom_export.model import EligibleStudy
-from eden.demo.hospital import generate
-from eden.demo.radiograph import write_archive
+from eden.demo.dicom_files import write_archive
+from eden.demo.generate import generate
 
 TITLE = "De-identification of DICOM files"
 REAL = ("RG1_UNCR.dcm", "RG1_J2KR.dcm", "RG3_UNCR.dcm", "RG3_J2KR.dcm")

@@ -16,7 +16,9 @@ from typing import Any
 from rich.console import Group
 
 from eden import logs, postgres, progress
-from eden.demo import hospital, radiograph
+from eden.demo import hospital
+from eden.demo.dicom_files import write_archive
+from eden.demo.generate import generate
 from eden.embedded import EmbeddedServices, embedded_services
 from eden.errors import UsageError
 from eden.settings import DestinationDatabase, Machine, SourceDatabase, load
@@ -104,8 +106,8 @@ def open_hospital(services: EmbeddedServices, *, seed: int, small: bool) -> None
         UsageError: another one is there.
     """
     _remember_hospital(services.home, {"seed": seed, "small": small})
-    group = hospital.generate(seed, archive=services.archive, small=small)
-    radiograph.write_archive(
+    group = generate(seed, archive=services.archive, small=small)
+    write_archive(
         group,
         workers=os.cpu_count() or 1,
         on_progress=lambda done, total: progress.report("archive", done, total),

@@ -18,9 +18,10 @@ from mypy_boto3_s3 import S3Client
 from psycopg import sql
 
 from eden import postgres
-from eden.demo.hospital import Hospital, generate
+from eden.demo.dicom_files import write_archive
+from eden.demo.generate import generate
+from eden.demo.hospital import Hospital
 from eden.demo.hospital import load as fill
-from eden.demo.radiograph import write_archive
 from eden.embedded import EmbeddedServices, embedded_services
 from eden.embedded.keeper import lease, wait_until_stopped
 from eden.embedded.prefect_server import PrefectService

@@ -24,19 +24,7 @@ from psycopg import sql
 import dlt_pipelines
 from dlt_pipelines import forgetting
 from eden import postgres
-from eden.demo.hospital import (
-    BodyPartRow,
-    FacilityRow,
-    Hospital,
-    ImageRow,
-    ModalityRow,
-    OrganizationRow,
-    PractitionerRow,
-    ReportRow,
-    SeriesRow,
-    StudyRow,
-    TechnicianRow,
-)
+from eden.demo.hospital import TABLES, Hospital, new_row, row_type
 from eden.settings import DestinationDatabase, SourceDatabase, load
 from eden.warehouse import builds
 from eden.warehouse.dbt import run_dbt
@@ -63,18 +51,6 @@ MARTS = (
     "eligible_reports",
     "eligible_images",
 )
-STAGED = {
-    "organizations": ("pacs_organizations", OrganizationRow),
-    "body_parts": ("pacs_body_part", BodyPartRow),
-    "facilities": ("pacs_facilities", FacilityRow),
-    "modalities": ("pacs_modalities", ModalityRow),
-    "practitioners": ("pacs_practitioners", PractitionerRow),
-    "technicians": ("pacs_technicians", TechnicianRow),
-    "studies": ("pacs_studies", StudyRow),
-    "series": ("pacs_series", SeriesRow),
-    "images": ("pacs_images", ImageRow),
-    "reports": ("pacs_reports", ReportRow),
-}
 CRITERIA = (
     "has_eligible_modality",
     "is_chest",
@@ -381,12 +357,15 @@ STEPS = st.one_of(
 def staged(world: World) -> Hospital:
     """What the warehouse holds of the source, as the oracle takes it."""
     rows = {}
-    for name, (table, kind) in STAGED.items():
-        columns = [field.name for field in fields(kind)]
+    for name, table in TABLES.items():
+        columns = [field.name for field in fields(row_type(table))]
         query = sql.SQL("SELECT {} FROM {}").format(
             sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier("staging", table)
         )
-        rows[name] = tuple(kind(*row) for row in world.warehouse.execute(query))
+        rows[name] = tuple(
+            new_row(table, **dict(zip(columns, found, strict=True)))
+            for found in world.warehouse.execute(query)
+        )
     return Hospital(**rows, picture_size=0, views={})
 
 

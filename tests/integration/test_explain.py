@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import dicom_export
 import dlt_pipelines
 from dicom_export import Explanation
-from eden.demo.hospital import Hospital, StudyRow
+from eden.demo.hospital import Hospital, Row
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.conftest import Services
 from tests.support import oracle
@@ -52,7 +52,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([EDEN, *words], capture_output=True, text=True, check=False)
 
 
-def private_words(hospital: Hospital, study: StudyRow) -> set[str]:
+def private_words(hospital: Hospital, study: Row) -> set[str]:
     """What must not be told of a study."""
     series = {one.id for one in hospital.series if one.study_id == study.id}
     said = {study.dicom_description, study.accession_number, study.study_instance_uid}
@@ -63,7 +63,7 @@ def private_words(hospital: Hospital, study: StudyRow) -> set[str]:
     return {text for text in said if text}
 
 
-def check_reasons(hospital: Hospital, study: StudyRow, found: Explanation) -> None:
+def check_reasons(hospital: Hospital, study: Row, found: Explanation) -> None:
     """Each reason names what the source says."""
     ranks = oracle.doctor_ranks(hospital)
     signers = {one.signed_by_id for one in oracle.signed_reports(hospital, study)}

@@ -22,7 +22,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from eden.demo.hospital import Hospital, ImageRow
+from eden.demo.hospital import Hospital, Row
 from eden.embedded import EmbeddedServices
 from tests.conftest import Services, administrator
 from tests.support import oracle
@@ -120,7 +120,7 @@ class Planter:
     archive: Path
     source: psycopg.Connection
 
-    def images_of(self, study_id: UUID) -> list[ImageRow]:
+    def images_of(self, study_id: UUID) -> list[Row]:
         series = {row.id for row in self.hospital.series if row.study_id == study_id}
         return [
             image
@@ -142,7 +142,7 @@ class Planter:
             (content, f" Paciente {IN_REPORT}.", study_id),
         )
 
-    def place(self, image: ImageRow, change: Callable[[Dataset], None] | None = None) -> Path:
+    def place(self, image: Row, change: Callable[[Dataset], None] | None = None) -> Path:
         """Give an image a file and a path that hold names."""
         dataset = dcmread(image.file_path or "")
         dataset.PatientName = f"{IN_FILE}^MARIA"
@@ -155,7 +155,7 @@ class Planter:
         self.lead(image, str(path))
         return path
 
-    def lead(self, image: ImageRow, address: str) -> None:
+    def lead(self, image: Row, address: str) -> None:
         self.source.execute(
             "UPDATE pacs_images SET file_path = %s WHERE id = %s", (address, image.id)
         )
@@ -185,7 +185,7 @@ def plant_everything(planter: Planter, studies: list[UUID]) -> None:
     planter.place(planter.images_of(of_several[0])[0], _another_patient)
     left = iter(study_id for study_id in studies if study_id != of_several[0])
 
-    def first_image() -> ImageRow:
+    def first_image() -> Row:
         return planter.images_of(next(left))[0]
 
     planter.place(first_image(), _another_study)

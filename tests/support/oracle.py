@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from uuid import UUID
 
-from eden.demo.hospital import Hospital, ReportRow, StudyRow
+from eden.demo.hospital import Hospital, Row
 
 CHEST_TERMS = ("chest", "torax", "thorax", "pecho", "peito")
 RANKED_MODALITIES = frozenset({"CR", "DX", "PX"})
@@ -51,7 +51,7 @@ def mentions_chest(*texts: str | None) -> bool:
     return any(term in folded(text) for text in texts if text for term in CHEST_TERMS)
 
 
-def is_signed(report: ReportRow) -> bool:
+def is_signed(report: Row) -> bool:
     """Tell whether this is a signed report in the rules' sense."""
     return (
         report.status == "SIGNED"
@@ -61,13 +61,13 @@ def is_signed(report: ReportRow) -> bool:
     )
 
 
-def modality_code(hospital: Hospital, study: StudyRow) -> str | None:
+def modality_code(hospital: Hospital, study: Row) -> str | None:
     """Return the DICOM code of the study's machine, or None where it is not known."""
     codes = {machine.id: machine.identifier for machine in hospital.modalities}
     return codes.get(study.modality_id) if study.modality_id else None
 
 
-def is_chest(hospital: Hospital, study: StudyRow) -> bool:
+def is_chest(hospital: Hospital, study: Row) -> bool:
     """Tell whether body part or description say that this is a chest study."""
     parts = {part.id: part for part in hospital.body_parts}
     part = parts[study.body_part_id] if study.body_part_id else None
@@ -78,12 +78,12 @@ def is_chest(hospital: Hospital, study: StudyRow) -> bool:
     )
 
 
-def is_demo(hospital: Hospital, study: StudyRow) -> bool:
+def is_demo(hospital: Hospital, study: Row) -> bool:
     """Tell whether the study belongs to a demo organization."""
     return any(one.is_demo for one in hospital.organizations if one.id == study.organization_id)
 
 
-def signed_reports(hospital: Hospital, study: StudyRow) -> list[ReportRow]:
+def signed_reports(hospital: Hospital, study: Row) -> list[Row]:
     """Return the study's signed reports."""
     return [one for one in hospital.reports if one.study_id == study.id and is_signed(one)]
 
@@ -105,8 +105,8 @@ def doctor_ranks(hospital: Hospital) -> dict[UUID, tuple[int, int]]:
 
 
 def exported_reports(
-    hospital: Hospital, study: StudyRow, ranks: dict[UUID, tuple[int, int]]
-) -> list[ReportRow]:
+    hospital: Hospital, study: Row, ranks: dict[UUID, tuple[int, int]]
+) -> list[Row]:
     """Return the reports that satisfy criteria 3 and 4 at once."""
     return [
         report
@@ -115,7 +115,7 @@ def exported_reports(
     ]
 
 
-def exported_images(hospital: Hospital, study: StudyRow) -> frozenset[UUID]:
+def exported_images(hospital: Hospital, study: Row) -> frozenset[UUID]:
     """Return the images that are not deleted, in series that are not deleted."""
     series = {one.id for one in hospital.series if one.study_id == study.id and not one.deleted}
     return frozenset(

@@ -10,17 +10,17 @@ from collections import Counter
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from eden.demo import hospital as generator
-from eden.demo.hospital import EPOCH, Hospital, generate
+from eden.demo.generate import EPOCH, generate
+from eden.demo.hospital import TABLES, Hospital, new_row, row_type
 from eden.demo.reports import language_of, patient_of
 from tests.support import oracle
 
 ARCHIVE = Path("/archive")
 SEEDS = (7, 8, 2026)
-TABLES = tuple(name for name, _, _ in generator._TABLES)
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -32,10 +32,26 @@ def hospital(request: pytest.FixtureRequest) -> Hospital:
 def test_the_rows_are_those_of_the_schema() -> None:
     ddl = files("eden.demo").joinpath("source_schema.sql").read_text(encoding="utf-8")
     tables = dict(re.findall(r"CREATE TABLE (\w+) \((.*?)\n\);", ddl, re.DOTALL))
-    assert tables.keys() == {table for _, table, _ in generator._TABLES}
-    for _, table, row_type in generator._TABLES:
-        columns = re.findall(r"^    (\w+) +\w", tables[table], re.MULTILINE)
-        assert [field.name for field in dataclasses.fields(row_type)] == columns, table
+    assert list(tables) == list(TABLES.values())
+    for table, body in tables.items():
+        columns = re.findall(r"^    (\w+) +\w", body, re.MULTILINE)
+        assert [field.name for field in dataclasses.fields(row_type(table))] == columns, table
+
+
+def test_a_row_holds_the_columns_of_its_table_and_their_defaults() -> None:
+    given = {"id": UUID(int=1), "slug": "a", "name": "A", "created_at": EPOCH, "updated_at": EPOCH}
+    made = new_row("pacs_organizations", **given)
+    assert dataclasses.asdict(made) == given | {
+        "country": None,
+        "time_zone": "UTC",
+        "is_demo": False,
+        "is_active": True,
+    }
+    with pytest.raises(TypeError, match="colour"):
+        new_row("pacs_organizations", **given, colour="red")
+    del given["slug"]
+    with pytest.raises(TypeError, match="slug"):
+        new_row("pacs_organizations", **given)
 
 
 def test_equal_arguments_give_equal_hospitals(hospital: Hospital) -> None:
@@ -46,7 +62,7 @@ def test_equal_arguments_give_equal_hospitals(hospital: Hospital) -> None:
 
 def test_another_interpreter_gives_the_same_hospital() -> None:
     script = (
-        "import hashlib, pathlib; from eden.demo.hospital import generate;"
+        "import hashlib, pathlib; from eden.demo.generate import generate;"
         "h = generate(7, archive=pathlib.Path('/archive'), small=True);"
         "print(hashlib.sha256(repr(h).encode()).hexdigest())"
     )

@@ -10,18 +10,10 @@ import pydicom
 import pytest
 from pydicom.pixels.utils import get_expected_length
 
-from eden.demo import radiograph
-from eden.demo.hospital import Hospital, generate
-from eden.demo.radiograph import (
-    MAXIMUM,
-    Attributes,
-    View,
-    as_photometric,
-    image_files,
-    render,
-    write_archive,
-    write_dicom,
-)
+from eden.demo.dicom_files import image_files, write_archive, write_dicom
+from eden.demo.generate import generate
+from eden.demo.hospital import Hospital
+from eden.demo.radiograph import MAXIMUM, Picture, View, as_photometric, render
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +82,8 @@ def test_every_named_file_has_the_size_its_row_says(hospital: Hospital, archive:
 def test_full_size_is_computed_without_drawing(tmp_path: Path) -> None:
     made = generate(archive=tmp_path)
     file = image_files(made)[0]
-    picture = np.zeros((file.attributes.rows, file.attributes.columns), dtype=np.uint16)
-    write_dicom(file.path, picture, file.attributes)
+    picture = np.zeros((file.header.Rows, file.header.Columns), dtype=np.uint16)
+    write_dicom(file.path, picture, file.header)
     assert file.path.stat().st_size == made.images[0].file_size
 
 
@@ -131,7 +123,8 @@ def test_a_patient_is_the_same_person_in_every_file(hospital: Hospital) -> None:
 
 def test_both_kinds_of_file_and_of_storage_occur(hospital: Hospital) -> None:
     found = {
-        (file.attributes.modality, file.attributes.photometric) for file in image_files(hospital)
+        (file.header.Modality, file.header.PhotometricInterpretation)
+        for file in image_files(hospital)
     }
     assert found == {
         (modality, photometric)
@@ -169,22 +162,22 @@ def test_only_what_is_missing_or_cut_short_is_written(hospital: Hospital) -> Non
 def test_a_failed_write_leaves_nothing(
     hospital: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attributes = image_files(hospital)[0].attributes
+    header = image_files(hospital)[0].header
 
     def fails(source: Path, target: Path) -> None:
         raise OSError("no space")
 
-    monkeypatch.setattr("eden.demo.radiograph.Path.replace", fails)
+    monkeypatch.setattr("eden.demo.dicom_files.Path.replace", fails)
     with pytest.raises(OSError, match="no space"):
-        write_dicom(tmp_path / "a" / "b.dcm", _blank(attributes), attributes)
+        write_dicom(tmp_path / "a" / "b.dcm", _blank(header), header)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_picture_of_another_shape_is_refused(hospital: Hospital, tmp_path: Path) -> None:
-    attributes = image_files(hospital)[0].attributes
+    header = image_files(hospital)[0].header
     with pytest.raises(ValueError, match="256 x 256"):
-        write_dicom(tmp_path / "b.dcm", np.zeros((8, 8), dtype=np.uint16), attributes)
+        write_dicom(tmp_path / "b.dcm", np.zeros((8, 8), dtype=np.uint16), header)
 
 
-def _blank(attributes: Attributes) -> radiograph.Picture:
-    return np.zeros((attributes.rows, attributes.columns), dtype=np.uint16)
+def _blank(header: pydicom.Dataset) -> Picture:
+    return np.zeros((header.Rows, header.Columns), dtype=np.uint16)
