@@ -1,9 +1,9 @@
-"""Hands studies out in batches to workers elsewhere (design, section 8: ``EXPORT_DISPATCH``).
+"""Dispatches batches of studies to a pool of workers (design, section 8: ``EXPORT_DISPATCH``).
 
-Who the workers are and how a batch reaches them is the :class:`Crew`'s business. What becomes of a
-study is read in the ledger alone, where its worker's lease stands: a batch whose worker died is
-found out by a lease that ran out, whatever the crew believes, and its studies go to another.
-A batch may therefore be sent twice, and does no harm: each study is claimed by one worker.
+A :class:`WorkerPool` knows its workers and how a batch reaches them. Only the ledger knows the
+state of a study: an expired lease shows that the worker of a batch is dead, whatever state the pool
+gives, and another batch gets its studies. A study may be in two batches, because one worker claims
+it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from typing import Protocol
 
 from dicom_export.codes import Code, StudyStatus
 from dicom_export.errors import BatchesFailed, NoWorkers
-from dicom_export.ledger.ledger import LEASE_SECONDS, Ledger, Unfinished
+from dicom_export.ledger.ledger import Ledger
+from dicom_export.ledger.part import LEASE_SECONDS
+from dicom_export.ledger.queue import Unfinished
 from dicom_export.model import StudyResult
 from eden.errors import EdenError
 from eden.progress import report
@@ -27,13 +29,13 @@ log = logging.getLogger(__name__)
 
 STAGE = "export"
 SENDS = 5
-"""How often one study is handed out before this run gives it up."""
+"""How often this run dispatches a study before it gives it up."""
 FAILURES_IN_A_ROW = 5
-"""Batches that may fail one after another before no more are sent."""
+"""Batches that may fail in a row before this run sends no more."""
 
 
 class BatchState(Enum):
-    """How far a batch is, as the crew knows it."""
+    """The state of a batch, as the pool knows it."""
 
     QUEUED = auto()
     """No worker has taken it."""
@@ -41,107 +43,107 @@ class BatchState(Enum):
     """A worker has taken it and is about to begin."""
     RUNNING = auto()
     ENDED = auto()
-    """It is over: done, or its worker died."""
+    """It is done, or its worker died."""
     FAILED = auto()
-    """It said itself that it can't be done: settings, bucket or warehouse are of no use there."""
+    """Its worker reported an error of settings, bucket or warehouse."""
     CANCELLED = auto()
-    """A person does not want it."""
+    """A person cancelled it."""
 
 
-class Crew(Protocol):
-    """Any number of workers that take batches of studies, each calling ``process_batch``.
+class WorkerPool(Protocol):
+    """Workers on any number of machines; each calls ``process_batch`` for a batch of studies.
 
-    Methods raise an :class:`~eden.errors.EdenError` where the crew can't be reached.
+    Methods raise an :class:`~eden.errors.EdenError` if the pool can't be reached.
     """
 
     window: int
     """Batches that may be outstanding at once."""
 
     def send(self, study_ids: Sequence[str]) -> str:
-        """Put a batch where a worker will take it; return a name for it."""
+        """Queue a batch for the workers; return its name."""
 
-    def look(self, batches: Collection[str]) -> Mapping[str, BatchState]:
-        """Say how far these batches are; one that is gone for good may be absent."""
+    def states(self, batches: Collection[str]) -> Mapping[str, BatchState]:
+        """Return the states of these batches; a batch that was deleted may be absent."""
 
-    def recall(self, batch: str) -> None:
-        """Say that nobody waits for this batch any more: its studies are done, or sent anew."""
+    def cancel(self, batch: str) -> None:
+        """Cancel a batch whose studies are done, or are in another batch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait, in seconds."""
+class Timeouts:
+    """Times to wait, in seconds."""
 
     poll: float = 2.0
-    """Between two looks at the crew and the ledger."""
+    """Between two reads of the pool and the ledger."""
     start: float = 60.0
-    """Until a batch that a worker has taken is sent to another as well; doubles every time."""
+    """Until a batch that a worker has taken and not begun is sent again; doubles every time."""
     claim: float = 2 * LEASE_SECONDS
-    """For a running batch that holds no study: its worker is dead."""
+    """After this, the worker of a running batch without any claim is dead."""
     queue: float = 1800.0
-    """For any worker at all to take a batch."""
+    """For a worker to take any batch at all."""
 
 
-PATIENCE = Patience()
+TIMEOUTS = Timeouts()
 
 Take = Callable[[StudyStatus, StudyResult], object]
-"""Told the status that a study reached, and its result."""
+"""Receives the status that a study reached, and its result."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be done: up to ``limit`` studies that were due at ``due``, so many at a time."""
+class Batches:
+    """The work: up to ``limit`` studies that were due at ``due``, ``batch_size`` in a batch."""
 
     due: datetime
     limit: int
     batch_size: int
 
 
-def hand_out(
-    ledger: Ledger, crew: Crew, order: Order, take: Take, patience: Patience = PATIENCE
+def dispatch(
+    ledger: Ledger, pool: WorkerPool, batches: Batches, take: Take, timeouts: Timeouts = TIMEOUTS
 ) -> None:
-    """Have the crew do what is ordered, and wait until it has.
+    """Export the studies in the pool, and wait until all are done.
+
+    An error cancels the batches that no worker has taken; running batches go on.
 
     Raises:
-        BatchesFailed: workers say that they can't work, or studies were given up; the others are
-            done, and these stay as they are in the ledger.
-        NoWorkers: nobody takes a batch.
-        EdenError: the crew can't be reached.
-
-    Whatever ends it, batches that no worker has taken are recalled; those at work go on.
+        BatchesFailed: workers reported errors, or studies were given up. They stay in the ledger
+            as they are; the other studies are done.
+        NoWorkers: no worker takes a batch.
+        EdenError: the pool can't be reached.
     """
-    _HandingOut(ledger, crew, order, take, patience).run()
+    _Dispatch(ledger, pool, batches, take, timeouts).run()
 
 
 @dataclass(slots=True)
 class _Batch:
     study_ids: Sequence[str]
     sends: int
-    """How often its studies were handed out, this time included."""
+    """How often its studies were dispatched, this time included."""
     since: float
-    """When it was last seen to be alive: it changed its state, or held a study."""
+    """Its last sign of life: a new state, or a lease on a study."""
     state: BatchState = BatchState.QUEUED
     has_held: bool = False
-    """Whether it was ever seen to hold a study."""
+    """Whether it ever held a lease."""
     is_trusted: bool = True
-    """Whether its studies are left to it."""
+    """Whether no other batch gets its studies."""
 
 
-class _HandingOut:
-    """One call of :func:`hand_out`."""
+class _Dispatch:
+    """One call of :func:`dispatch`."""
 
     def __init__(
-        self, ledger: Ledger, crew: Crew, order: Order, take: Take, patience: Patience
+        self, ledger: Ledger, pool: WorkerPool, batches: Batches, take: Take, timeouts: Timeouts
     ) -> None:
         self._ledger = ledger
-        self._crew = crew
-        self._order = order
+        self._pool = pool
+        self._wanted = batches
         self._take = take
-        self._patience = patience
+        self._timeouts = timeouts
         self._batches: dict[str, _Batch] = {}
         self._sends: dict[str, int] = {}
-        """Studies that are not finished, and how often they were handed out."""
+        """Unfinished studies, and how often they were dispatched."""
         self._orphans: dict[str, float] = {}
-        """Studies that some worker holds though their batch is over, and since when."""
+        """Studies with a lease whose batch has ended, and since when."""
         self._done = 0
         self._unwanted: set[str] = set()
         self._given_up: set[str] = set()
@@ -150,17 +152,17 @@ class _HandingOut:
         self._moved_at = time.monotonic()
 
     def run(self) -> None:
-        report(STAGE, 0, self._order.limit)
+        report(STAGE, 0, self._wanted.limit)
         try:
             self._send_new()
             while self._sends:
-                time.sleep(self._patience.poll)
-                self._look()
+                time.sleep(self._timeouts.poll)
+                self._observe()
                 self._require_movement()
                 self._send_again()
                 self._send_new()
         except BaseException:
-            self._recall_queued()
+            self._cancel_queued()
             raise
         if self._given_up or self._failed_in_a_row >= FAILURES_IN_A_ROW:
             raise BatchesFailed(
@@ -172,42 +174,42 @@ class _HandingOut:
 
     @property
     def _may_send(self) -> bool:
-        has_room = sum(batch.is_trusted for batch in self._batches.values()) < self._crew.window
+        has_room = sum(batch.is_trusted for batch in self._batches.values()) < self._pool.window
         return has_room and self._failed_in_a_row < FAILURES_IN_A_ROW
 
     def _send_new(self) -> None:
         while self._may_send:
             known = {*self._sends, *self._unwanted, *self._given_up}
-            wanted = min(self._order.batch_size, self._order.limit - self._done - len(known))
+            wanted = min(self._wanted.batch_size, self._wanted.limit - self._done - len(known))
             if wanted <= 0:
                 return
-            study_ids = self._ledger.due(wanted, self._order.due, without=known)
+            study_ids = self._ledger.due(wanted, self._wanted.due, without=known)
             if not study_ids:
                 return
             self._send(study_ids, sends=1)
 
     def _send_again(self) -> None:
-        """Send what no batch has in its hands any more; what was sent too often is given up."""
+        """Dispatch the studies of no live batch again; give up those sent too often."""
         waiting: dict[int, list[str]] = {}
-        for study_id in self._left_alone():
+        for study_id in self._without_batch():
             waiting.setdefault(self._sends[study_id], []).append(study_id)
         for sends, study_ids in sorted(waiting.items()):
             if sends >= SENDS or self._failed_in_a_row >= FAILURES_IN_A_ROW:
                 self._give_up(study_ids)
                 continue
-            # Ever smaller, down to one: a study that brings its workers down is soon alone.
-            size = max(1, int(self._order.batch_size ** (1 - sends / (SENDS - 1))))
+            # Smaller batches every time: a study that crashes its workers is soon alone.
+            size = max(1, int(self._wanted.batch_size ** (1 - sends / (SENDS - 1))))
             for start in range(0, len(study_ids), size):
                 if self._may_send:
                     self._send(study_ids[start : start + size], sends=sends + 1)
 
     def _send(self, study_ids: Sequence[str], *, sends: int) -> None:
-        name = self._crew.send(study_ids)
+        name = self._pool.send(study_ids)
         self._moved_at = time.monotonic()
         self._batches[name] = _Batch(study_ids, sends, since=self._moved_at)
         self._sends |= dict.fromkeys(study_ids, sends)
 
-    def _left_alone(self) -> list[str]:
+    def _without_batch(self) -> list[str]:
         covered = {
             study_id
             for batch in self._batches.values()
@@ -225,22 +227,22 @@ class _HandingOut:
         for study_id in study_ids:
             del self._sends[study_id]
 
-    # Looking --------------------------------------------------------------------------------------
+    # Observing ------------------------------------------------------------------------------------
 
-    def _look(self) -> None:
-        states = self._crew.look(list(self._batches))
-        # After the crew, so that a batch that has ended has left its last word in the ledger.
-        unfinished = self._ledger.unfinished(self._sends, self._order.due)
+    def _observe(self) -> None:
+        states = self._pool.states(list(self._batches))
+        # Read the ledger after the states: an ended batch has already written its results.
+        unfinished = self._ledger.unfinished(self._sends, self._wanted.due)
         if "abandoned" in unfinished.values():
-            self._ledger.fail_the_fatal()
-            unfinished = self._ledger.unfinished(self._sends, self._order.due)
-        self._take_in([study_id for study_id in self._sends if study_id not in unfinished])
+            self._ledger.fail_exhausted()
+            unfinished = self._ledger.unfinished(self._sends, self._wanted.due)
+        self._collect([study_id for study_id in self._sends if study_id not in unfinished])
         for name, batch in list(self._batches.items()):
             left = {key: unfinished[key] for key in batch.study_ids if key in unfinished}
             self._judge(name, batch, states.get(name, BatchState.ENDED), left)
-        self._mind_orphans(unfinished)
+        self._watch_orphans(unfinished)
 
-    def _take_in(self, study_ids: Sequence[str]) -> None:
+    def _collect(self, study_ids: Sequence[str]) -> None:
         if not study_ids:
             return
         rows = self._ledger.rows(study_ids)
@@ -251,10 +253,10 @@ class _HandingOut:
                 self._take(row.status, row.result)
                 self._done += 1
             else:
-                # A build took it out of the marts before anybody began it.
+                # A build took it out of the marts before a worker claimed it.
                 self._unwanted.add(study_id)
         self._moved_at = time.monotonic()
-        report(STAGE, self._done, max(self._order.limit, self._done))
+        report(STAGE, self._done, max(self._wanted.limit, self._done))
 
     def _judge(
         self, name: str, batch: _Batch, state: BatchState, left: Mapping[str, Unfinished]
@@ -269,22 +271,22 @@ class _HandingOut:
         elif not left:
             self._drop(name)
             if state is not BatchState.RUNNING:
-                # Another batch did its studies.
-                self._crew.recall(name)
+                # Another batch exported its studies.
+                self._pool.cancel(name)
         elif state is BatchState.RUNNING and self._is_dead(batch, left):
             log.warning("batch %s: its worker is gone, its studies are sent to another", name)
             self._drop(name)
-            self._crew.recall(name)
+            self._pool.cancel(name)
         elif state is BatchState.STARTING:
-            patience = self._patience.start * 2 ** (batch.sends - 1)
-            batch.is_trusted = batch.is_trusted and now - batch.since < patience
+            limit = self._timeouts.start * 2 ** (batch.sends - 1)
+            batch.is_trusted = batch.is_trusted and now - batch.since < limit
 
     def _is_dead(self, batch: _Batch, left: Mapping[str, Unfinished]) -> bool:
         if "held" in left.values():
             return False
         if batch.has_held and "abandoned" in left.values():
             return True
-        return time.monotonic() - batch.since >= self._patience.claim
+        return time.monotonic() - batch.since >= self._timeouts.claim
 
     def _close(self, name: str, batch: _Batch, left: Mapping[str, Unfinished]) -> None:
         self._drop(name)
@@ -302,8 +304,8 @@ class _HandingOut:
     def _drop(self, name: str) -> None:
         del self._batches[name]
 
-    def _mind_orphans(self, unfinished: Mapping[str, Unfinished]) -> None:
-        """Wait for the leases that outlive their batch: they run out, or somebody else has them."""
+    def _watch_orphans(self, unfinished: Mapping[str, Unfinished]) -> None:
+        """Watch leases without a batch: they expire, or a worker of another run renews them."""
         now = time.monotonic()
         covered = {key for batch in self._batches.values() for key in batch.study_ids}
         held = [key for key in self._sends if unfinished.get(key) == "held" and key not in covered]
@@ -320,15 +322,15 @@ class _HandingOut:
     def _require_movement(self) -> None:
         waited = time.monotonic() - self._moved_at
         is_queued = all(batch.state is BatchState.QUEUED for batch in self._batches.values())
-        if not self._batches or not is_queued or waited < self._patience.queue:
+        if not self._batches or not is_queued or waited < self._timeouts.queue:
             return
         raise NoWorkers(f"no worker has taken a batch for {waited:.0f} s; all were recalled")
 
-    def _recall_queued(self) -> None:
+    def _cancel_queued(self) -> None:
         for name, batch in self._batches.items():
             if batch.state is BatchState.QUEUED:
                 try:
-                    self._crew.recall(name)
+                    self._pool.cancel(name)
                 except EdenError as error:
-                    # The run ends for a reason that weighs more, and a batch too many does no harm.
-                    log.warning("batch %s was not recalled: %s", name, error)
+                    # The run ends for a graver reason, and one more batch does no harm.
+                    log.warning("batch %s was not cancelled: %s", name, error)

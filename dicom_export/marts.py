@@ -1,4 +1,4 @@
-"""Reads the marts of the export. What is eligible is decided there, and nowhere here."""
+"""Reads the marts of the export; the dbt models alone decide which studies are eligible."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from dicom_export.connections import Connections
+from dicom_export.criteria import CRITERIA, FAILED_CRITERIA
 from dicom_export.errors import StudyNotEligible, StudyUnknown
 from dicom_export.model import (
     EligibleImage,
@@ -15,9 +16,10 @@ from dicom_export.model import (
     OrganizationNames,
 )
 
-# One statement, since a build may replace the tables between two: the names are resolved and
-# locked before the snapshot is taken. (In REPEATABLE READ a table that was replaced after the
-# snapshot would look empty.) JSON carries timestamps such as 'infinity' that Python cannot.
+# One statement, because a build may replace the tables between two statements. PostgreSQL resolves
+# and locks the names before it takes the snapshot; under REPEATABLE READ a table that was replaced
+# after the snapshot would look empty. JSON carries timestamps that Python cannot, such as
+# 'infinity'.
 _STUDIES = """
 WITH chosen_reports AS (
     SELECT study_id, json_agg(json_build_object(
@@ -52,8 +54,8 @@ FROM analytics.eligible_studies
 LEFT JOIN chosen_reports USING (study_id)
 LEFT JOIN chosen_images USING (study_id)
 WHERE study_id = ANY (%(ids)s::uuid[])
-    -- A build replaces one table after the other. A study that is about to leave has lost reports
-    -- and images already: it is not one without images, it is not to be judged now.
+    -- A build replaces one table after the other: a study that is about to leave may have lost its
+    -- reports and images already. It is left out here, and judged after the build.
     AND reports IS NOT NULL AND (image_count = 0 OR images IS NOT NULL)
 """
 
@@ -90,32 +92,17 @@ SELECT
     (SELECT array_agg(name ORDER BY name) FROM places WHERE name IS NOT NULL)
 """
 
-CRITERIA = {
-    "has_eligible_modality": "its modality is not one of the dataset's",
-    "is_chest": "it is not a chest study",
-    "has_signed_report": "it has no signed report",
-    "has_ranked_signer": "no doctor of the chosen ranks signed a report of it",
-    "is_not_demo": "its organization is a demo",
-    "is_not_migrated": "it was migrated from an older PACS",
-}
-"""The columns of ``analytics.study_eligibility``, and what to say where one is false."""
-
-FAILED_CRITERIA = f"""array_remove(ARRAY[{
-    ", ".join(f"CASE WHEN NOT j.{name} THEN '{name}' END" for name in CRITERIA)
-}], NULL)"""
-"""The names of those that a study fails, for queries in which ``j`` is ``study_eligibility``."""
-
 _FAILED_BY = f"""
-SELECT {FAILED_CRITERIA}, gone.organization_id IS NOT NULL
+SELECT {FAILED_CRITERIA}, forgotten.organization_id IS NOT NULL
 FROM analytics.study_eligibility AS j
-LEFT JOIN ops.organizations AS gone
-    ON gone.organization_id = j.organization_id AND gone.forgotten_at IS NOT NULL
+LEFT JOIN ops.forgotten_organizations AS forgotten
+    ON forgotten.organization_id = j.organization_id
 WHERE study_id = %(id)s
 """
 
 
-class Warehouse:
-    """The marts, read through borrowed connections."""
+class Marts:
+    """Reads the marts through borrowed connections."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -123,20 +110,17 @@ class Warehouse:
     def studies(self, study_ids: Sequence[str]) -> dict[str, EligibleStudy]:
         """Read eligible studies with their reports and images.
 
-        Those that are not eligible are absent, and those that a build is about to take away.
+        A study that is not eligible, or that a running build takes away, is absent.
         """
         with self._connections.borrow() as connection:
             rows = connection.execute(_STUDIES, {"ids": list(study_ids)}).fetchall()
         return {row[0]["study_id"]: _study(*row) for row in rows}
 
     def eligible(self, study_ids: Sequence[str]) -> set[str]:
-        """Tell which of the given studies are eligible."""
+        """Return those of the given studies that the export may send."""
         query = """
-            SELECT study_id::text FROM analytics.eligible_studies AS e
-            WHERE study_id = ANY (%s) AND NOT EXISTS (
-                SELECT FROM ops.organizations AS gone
-                WHERE gone.organization_id = e.organization_id AND gone.forgotten_at IS NOT NULL
-            )
+            SELECT study_id::text FROM ops.exportable_studies(NULL)
+            WHERE study_id = ANY (%s)
         """
         with self._connections.borrow() as connection:
             ids = [UUID(study_id) for study_id in study_ids]
@@ -150,12 +134,12 @@ class Warehouse:
         return OrganizationNames(doctors or {}, tuple(technicians or ()), tuple(places or ()))
 
     def explain_absence(self, study_id: str) -> StudyUnknown | StudyNotEligible:
-        """Say, as an error to raise, why a study is not among the eligible ones."""
+        """Return the error to raise for a study that is not eligible, with its reason."""
         with self._connections.borrow() as connection:
             row = connection.execute(_FAILED_BY, {"id": study_id}).fetchone()
         if row is None:
             return StudyUnknown(f"study {study_id}: the warehouse does not know it")
-        failures = [CRITERIA[name] for name in row[0]]
+        failures = [each.failure for each in CRITERIA if each.column in row[0]]
         if row[1]:
             failures.append("its organization is being forgotten")
         reason = "; ".join(failures) or "the marts are being built, try again"

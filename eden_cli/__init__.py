@@ -192,7 +192,7 @@ def discover(*, limit: int | None, dry_run: bool, allow_mass_withdraw: bool, as_
     """
     from eden_cli import exporting  # noqa: PLC0415
 
-    do = exporting.foresee if dry_run else exporting.discover
+    do = exporting.dry_run if dry_run else exporting.discover
     return do(limit, allow_mass_withdraw=allow_mass_withdraw, as_json=as_json)
 
 
@@ -269,7 +269,7 @@ def forget_organization(
             raise UsageError("--restore and --dry-run: say one of them")
         return forgetting.restore(organization, as_json=as_json)
     if dry_run:
-        return forgetting.foresee(organization, as_json=as_json)
+        return forgetting.dry_run(organization, as_json=as_json)
     return forgetting.forget(organization, is_confirmed=yes, as_json=as_json)
 
 

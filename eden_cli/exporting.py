@@ -38,11 +38,11 @@ def discover(limit: int | None, *, allow_mass_withdraw: bool, as_json: bool) -> 
     return summary.success
 
 
-def foresee(limit: int | None, *, allow_mass_withdraw: bool, as_json: bool) -> bool:
+def dry_run(limit: int | None, *, allow_mass_withdraw: bool, as_json: bool) -> bool:
     """Say what a discovery would do now."""
     settings = load(DestinationDatabase), load(Export)
     builds.migrate()
-    found = dicom_export.foresee(*settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw)
+    found = dicom_export.dry_run(*settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw)
     if as_json:
         output.document(found.to_dict())
         return True

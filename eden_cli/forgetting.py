@@ -24,7 +24,7 @@ from eden.warehouse.lock import warehouse_lock
 from eden_cli import output
 
 
-def foresee(name: str, *, as_json: bool) -> bool:
+def dry_run(name: str, *, as_json: bool) -> bool:
     """Say what would go; nothing is changed."""
     builds.migrate()
     with _reading() as connection:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from psycopg import sql
+
+from dicom_export.criteria import CRITERIA
 from eden.postgres import Connection
 
 
@@ -125,37 +128,18 @@ def _doctors(warehouse: Connection) -> tuple[DoctorRow, ...]:
 
 
 def _funnel(warehouse: Connection) -> tuple[FunnelRow, ...]:
-    row = warehouse.execute(
-        """
-        SELECT
-            count(*),
-            count(*) FILTER (WHERE has_eligible_modality),
-            count(*) FILTER (WHERE has_eligible_modality AND is_chest),
-            count(*) FILTER (WHERE has_eligible_modality AND is_chest AND has_signed_report),
-            count(*) FILTER (
-                WHERE has_eligible_modality AND is_chest AND has_signed_report
-                AND has_ranked_signer
-            ),
-            count(*) FILTER (
-                WHERE has_eligible_modality AND is_chest AND has_signed_report
-                AND has_ranked_signer AND is_not_demo
-            ),
-            count(*) FILTER (WHERE is_eligible),
-            (SELECT count(*) FROM ops.study_exports WHERE status = 'exported')
-        FROM analytics.study_eligibility
-        """
-    ).fetchone()
+    met = [sql.Identifier(each.column) for each in CRITERIA]
+    counts = [
+        sql.SQL("count(*) FILTER (WHERE {})").format(sql.SQL(" AND ").join(met[: number + 1]))
+        for number in range(len(met))
+    ]
+    query = sql.SQL(
+        "SELECT count(*), {}, (SELECT count(*) FROM ops.study_exports WHERE status = 'exported') "
+        "FROM analytics.study_eligibility"
+    ).format(sql.SQL(", ").join(counts))
+    row = warehouse.execute(query).fetchone()
     assert row is not None
-    steps = (
-        "replicated",
-        "modality CR or DX",
-        "of the chest",
-        "with a signed report",
-        "by a doctor of the chosen ranks",
-        "not of a demo organization",
-        "not migrated: eligible",
-        "exported",
-    )
+    steps = ("replicated", *(each.step for each in CRITERIA), "exported")
     return tuple(FunnelRow(step, count) for step, count in zip(steps, row, strict=True))
 
 

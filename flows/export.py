@@ -15,7 +15,7 @@ from dicom_export import DiscoverySummary, StudyResult, WithdrawalRefused
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from eden.warehouse import builds
 from flows.artifacts import leave_held_back, leave_outcomes, leave_table, progress_bar
-from flows.limits import turns
+from flows.limits import throttle
 from flows.pool import batch_name, work_pool
 from flows.tasks import as_flow, as_task
 
@@ -34,17 +34,17 @@ def export_due(limit: int | None, *, allow_mass_withdraw: bool = False) -> Disco
     settings = load(DestinationDatabase), load(ObjectStore), load(Export)
     if settings[2].dispatch == "local":
         return dicom_export.discover(
-            *settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw, turn=turns()
+            *settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw, throttle=throttle()
         )
-    with work_pool() as crew:
+    with work_pool() as workers:
         return dicom_export.discover(
-            *settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw, crew=crew
+            *settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw, workers=workers
         )
 
 
 def _process(study_ids: list[str]) -> list[StudyResult]:
     settings = load(DestinationDatabase), load(ObjectStore), load(Export)
-    return dicom_export.process_batch(*settings, study_ids, turn=turns())
+    return dicom_export.process_batch(*settings, study_ids, throttle=throttle())
 
 
 gate_task = as_task(builds.check_export_gate, "test-marts")

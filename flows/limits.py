@@ -17,14 +17,14 @@ from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 from prefect.concurrency.sync import concurrency, rate_limit
 from prefect.exceptions import ObjectNotFound, PrefectException
 
-from dicom_export import Turn
+from dicom_export import Throttle
 
 log = logging.getLogger(__name__)
 
 STUDIES = "export-studies"
 
 
-def turns() -> Turn:
+def throttle() -> Throttle:
     """Give what makes each study wait for its turn; nothing waits where there is no limit.
 
     Where Prefect's server can't be asked, studies go on without one, and the log says so.

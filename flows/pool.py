@@ -1,4 +1,4 @@
-"""The workers of a Prefect work pool, as the crew of the export (design, section 8)."""
+"""The workers of a Prefect work pool, as a ``WorkerPool`` of the export (design, section 8)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from eden.errors import ConfigurationError, EdenError
 
 DEPLOYMENT = "process-study-batch-to-s3/manual"
 OUTSTANDING = 16
-"""Batches on their way at once, more where the work pool's own limit allows more."""
+"""Batches queued or running at once; more if the work pool's own limit allows more."""
 TAGS = ["export"]
 
 _STATES = {
@@ -62,11 +62,11 @@ class WorkPool:
                 tags=TAGS,
                 timeout=0,
             )
-        # Typed for both worlds; this one is not asynchronous.
+        # run_deployment is typed for async callers too; this call is synchronous.
         assert isinstance(run, FlowRun)
         return str(run.id)
 
-    def look(self, batches: Collection[str]) -> Mapping[str, BatchState]:
+    def states(self, batches: Collection[str]) -> Mapping[str, BatchState]:
         """Read the states of flow runs.
 
         Raises:
@@ -79,7 +79,7 @@ class WorkPool:
             runs = self._client.read_flow_runs(flow_run_filter=wanted, limit=len(batches))
         return {str(run.id): _STATES[run.state_type] for run in runs if run.state_type}
 
-    def recall(self, batch: str) -> None:
+    def cancel(self, batch: str) -> None:
         """Cancel a flow run.
 
         Raises:
@@ -88,7 +88,7 @@ class WorkPool:
         message = "Its studies are done, or were sent to another worker."
         state: State[None] = State(type=StateType.CANCELLED, name="Recalled", message=message)
         with _explained():
-            # By force: whoever should have moved it on is gone.
+            # By force: the worker that would end the run is dead.
             self._client.set_flow_run_state(batch, state, force=True)
 
     def _find_window(self) -> int:
@@ -97,7 +97,7 @@ class WorkPool:
             if deployment.work_pool_name is None:
                 raise PoolUnavailable(f"the deployment {DEPLOYMENT} belongs to no work pool")
             pool = self._client.read_work_pool(deployment.work_pool_name)
-        # A batch beside each one at work, so that nobody waits for the next.
+        # One queued batch per running batch, so that no worker waits for its next.
         return max(OUTSTANDING, 2 * (pool.concurrency_limit or 0))
 
 

@@ -14,32 +14,21 @@ from dicom_export.connections import Connections
 from dicom_export.withdraw.verdicts import Decision
 
 _FORECAST = """
-WITH eligible AS MATERIALIZED (
-    SELECT study_id, organization_id,
-           encode(sha256(convert_to(fingerprint || E'\\n' || %(policy)s, 'UTF8')), 'hex')
-               AS fingerprint
-    FROM analytics.eligible_studies AS e
-    WHERE NOT EXISTS (
-        SELECT FROM ops.organizations AS gone
-        WHERE gone.organization_id = e.organization_id AND gone.forgotten_at IS NOT NULL
-    )
-), judged AS (
+WITH planned AS (
     SELECT e.study_id, e.organization_id,
         s.policy IS NOT DISTINCT FROM %(policy)s AS is_same_policy,
         CASE
-            WHEN s.study_id IS NULL OR s.status = 'withdrawn' THEN now()
-            WHEN s.status = 'quarantined' THEN NULL
-            WHEN s.status = 'exporting' AND s.lease_until > now() THEN NULL
-            WHEN s.status = 'exporting' THEN '-infinity'
-            WHEN s.fingerprint <> e.fingerprint THEN now()
-            WHEN s.status = 'exported' THEN NULL
-            WHEN s.withdrawal IS NOT NULL THEN now()
-            WHEN s.status = 'failed' THEN NULL
-            ELSE s.next_attempt_at
+            WHEN s.study_id IS NULL THEN now()
+            WHEN s.status = 'exporting'
+                THEN CASE WHEN s.lease_until <= now() THEN '-infinity'::timestamptz END
+            WHEN ops.is_changed(s.status, s.withdrawal, s.fingerprint, e.fingerprint)
+                AND NOT ops.keeps_status(s.status, s.fingerprint, e.fingerprint) THEN now()
+            ELSE s.due_at
         END AS due_at
-    FROM eligible AS e LEFT JOIN ops.study_exports AS s USING (study_id)
+    FROM ops.exportable_studies(%(policy)s) AS e
+    LEFT JOIN ops.study_exports AS s ON s.study_id = e.study_id
 ), due AS MATERIALIZED (
-    SELECT * FROM judged WHERE due_at <= now()
+    SELECT * FROM planned WHERE due_at <= now()
     ORDER BY due_at, study_id
     LIMIT %(limit)s
 ), images AS (

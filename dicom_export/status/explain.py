@@ -17,24 +17,15 @@ from psycopg.rows import dict_row
 
 from dicom_export.codes import StudyStatus
 from dicom_export.connections import Connections
+from dicom_export.criteria import CRITERIA
 from dicom_export.errors import MalformedStudyId, StudyUnknown
-from dicom_export.ledger.ledger import MODE_OF_POLICY
+from dicom_export.ledger.results import MODE_OF_POLICY
 from eden.errors import WarehouseNotBuilt
 from eden.postgres import Connection
 from eden.settings import DestinationDatabase
 from eden.warehouse import builds
 
 Row = Mapping[str, Any]
-
-CRITERIA = {
-    "has_eligible_modality": "modality of the dataset",
-    "is_chest": "chest study",
-    "has_signed_report": "signed report",
-    "has_ranked_signer": "signed by a doctor of the chosen ranks",
-    "is_not_demo": "organization that is no demo",
-    "is_not_migrated": "not migrated from an older PACS",
-}
-"""The six criteria in their order, by their columns in ``analytics.study_eligibility``."""
 
 LONGEST_LABEL = 40
 
@@ -265,8 +256,13 @@ def _with_criteria(connections: Connections, found: Explanation) -> Explanation:
         doctor_rank=row["doctor_rank"],
         signers=signers,
         criteria=tuple(
-            Criterion(name, title, row[name], None if row[name] else reasons[name])
-            for name, title in CRITERIA.items()
+            Criterion(
+                each.column,
+                each.title,
+                row[each.column],
+                None if row[each.column] else reasons[each.column],
+            )
+            for each in CRITERIA
         ),
     )
 

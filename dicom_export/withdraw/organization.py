@@ -1,20 +1,18 @@
-"""Everything of an organization leaves the bucket, for good (design, section 8).
+"""Removes everything of an organization from the bucket, for good (design, section 8).
 
-Exact in the face of workers that are exporting its studies right now: they are not waited for,
-they lose their leases. A worker whose lease cannot be prolonged begins no request after it has run
-out and breaks off the one that it is sending (``leases.py``, ``store.py``), so a study is touched
-only when the lease that somebody had on it is over. What was on its way then is in the ledger as in
-doubt, and goes with the rest.
+Workers may be exporting its studies at the same time. They lose their leases: a worker that cannot
+renew its lease begins no request after the lease has expired, and breaks off the running one
+(``ledger/leases.py``, ``publish/bucket.py``). So a study is removed only after its lease has
+expired. An object that was on its way then is in the ledger, in doubt, and is removed too.
 
-The ledger's rows stay until all of it is gone: a run that dies is completed by the next.
+The ledger's rows stay until all objects are gone, so that the next run completes a run that died.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -22,6 +20,7 @@ from uuid import UUID
 from dicom_export.codes import StudyStatus
 from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost, StoreFailed
+from dicom_export.ledger.heartbeat import heartbeat
 from dicom_export.ledger.leases import Lease
 from dicom_export.ledger.ledger import Ledger
 from dicom_export.publish.bucket import Store
@@ -36,7 +35,6 @@ log = logging.getLogger(__name__)
 
 FORGETTING = "forget"
 WORKERS = 8
-RENEWALS_PER_LEASE = 5
 POLL_SECONDS = 0.5
 
 _OBJECTS = """
@@ -53,7 +51,7 @@ SELECT EXISTS (SELECT FROM ops.study_exports WHERE organization_id = %(id)s)
 
 @dataclass(frozen=True, slots=True)
 class InBucket:
-    """What the ledger knows to be in the bucket of one organization."""
+    """The objects of one organization, as the ledger knows them."""
 
     objects: int
     bytes: int
@@ -66,32 +64,32 @@ def in_bucket(connection: Connection, organization_id: UUID) -> InBucket:
 
 
 def empty_bucket(warehouse: DestinationDatabase, store: ObjectStore, organization_id: UUID) -> None:
-    """Forget the organization in the ledger, then remove all of it from the bucket.
+    """Forget the organization in the ledger, then remove its whole prefix from the bucket.
 
-    ``metadata.json`` of each study goes first. Of what somebody else has put under the
-    organization's prefix, nothing stays either. Where no study of it was ever eligible, no bucket
-    is asked for.
+    ``metadata.json`` of each study goes first; unknown objects under the prefix go too. If no study
+    of it was ever eligible, no bucket is needed.
 
     Raises:
         StoreUnavailable: the bucket cannot be reached; nothing was done.
-        NotForgotten: the bucket did not let go of everything; the next call goes on.
-        DatabaseUnavailable: the warehouse is gone; the next call goes on.
+        NotForgotten: some objects could not be removed; the next call continues.
+        DatabaseUnavailable: the warehouse is gone; the next call continues.
     """
     with Connections(warehouse) as connections:
-        # Attempts of an export; none is made here.
+        # max_attempts limits exports, and this makes none.
         ledger = Ledger(connections, max_attempts=1)
         with connections.borrow() as connection:
             row = connection.execute(_IS_KNOWN, {"id": organization_id}).fetchone()
         if not (row and row[0]):
             ledger.forget_organization(organization_id)
-            # One that became eligible since had no time to get anywhere but into the list.
+            # A study that became eligible in between has no object yet.
             if ledger.left_of_forgotten(organization_id) == (0, 0):
                 return
         bucket = Store(store, connections=WORKERS)
         try:
             bucket.check_bucket()
             since = ledger.forget_organization(organization_id)
-            _Emptying(ledger, Withdrawer(bucket, ledger), organization_id).run(since)
+            with heartbeat(ledger):
+                _Emptying(ledger, Withdrawer(bucket, ledger), organization_id).run(since)
             _remove_strays(bucket, organization_id)
         finally:
             bucket.close()
@@ -111,10 +109,12 @@ class _Emptying:
                 report(FORGETTING, total - min(left, total), total)
                 leases = self.ledger.claim_forgotten(2 * WORKERS, since)
                 if leases:
-                    if not self._work_off(pool, leases):
+                    withdrawn = pool.map(logs.carried(self._withdraw), leases)
+                    if not any(list(withdrawn)):
+                        # The bucket refuses every removal; more of them are no use.
                         break
                 elif held:
-                    # A lease is a minute at most, and nobody prolongs these.
+                    # A lease lasts a minute at most, and its worker cannot renew it.
                     time.sleep(POLL_SECONDS)
                 else:
                     break
@@ -128,23 +128,12 @@ class _Emptying:
     def _left(self) -> tuple[int, int]:
         return self.ledger.left_of_forgotten(self.organization_id)
 
-    def _work_off(self, pool: ThreadPoolExecutor, leases: Sequence[Lease]) -> int:
-        """Withdraw these; return how many are. Where none is, more of them would be of no use."""
-        withdrawn = 0
-        work = logs.carried(self._withdraw)
-        running = {pool.submit(work, lease) for lease in leases}
-        while running:
-            done, running = wait(running, timeout=self.ledger.lease_seconds / RENEWALS_PER_LEASE)
-            self.ledger.renew_all()
-            withdrawn += sum(future.result() for future in done)
-        return withdrawn
-
     def _withdraw(self, lease: Lease) -> bool:
         with logs.about(study_id=lease.study_id, organization_id=self.organization_id):
             try:
                 status, _ = self.withdrawer.withdraw(lease)
             except LeaseLost:
-                self.ledger.forget_lease(lease)
+                self.ledger.drop_lease(lease)
                 log.warning("study %s: another run withdraws it", lease.study_id)
                 return True
             log.info("study %s: %s", lease.study_id, status)
@@ -152,7 +141,7 @@ class _Emptying:
 
 
 def _remove_strays(bucket: Store, organization_id: UUID) -> None:
-    """Remove what the ledger does not know of, such as what an older backup of it has lost."""
+    """Remove objects that the ledger does not know, for example after a restore of a backup."""
     try:
         keys = bucket.sizes(f"{organization_id}/")
         for key in sorted(keys, key=lambda key: not key.endswith("/metadata.json")):

@@ -19,9 +19,10 @@ from typing import LiteralString
 
 from dicom_export.codes import StudyStatus
 from dicom_export.connections import Connections
+from dicom_export.criteria import FAILED_CRITERIA
 from dicom_export.ledger.leases import Lease
-from dicom_export.ledger.ledger import MODE_OF_POLICY, RESULT, Ledger
-from dicom_export.marts import FAILED_CRITERIA
+from dicom_export.ledger.ledger import Ledger
+from dicom_export.ledger.results import MODE_OF_POLICY, RESULT
 from dicom_export.model import StudyResult
 from dicom_export.publish.bucket import Store
 from dicom_export.publish.study_objects import Shelf
@@ -60,10 +61,10 @@ judged AS MATERIALIZED (
             SELECT FROM analytics.eligible_studies AS e WHERE e.study_id = s.study_id
         )
         AND (s.status <> 'exporting' OR s.lease_until <= clock_timestamp())
-        -- Forgotten organizations are another matter, which is decided already (forgetting.py).
+        -- Studies of forgotten organizations leave another way (withdraw/organization.py).
         AND NOT EXISTS (
-            SELECT FROM ops.organizations AS gone
-            WHERE gone.organization_id = s.organization_id AND gone.forgotten_at IS NOT NULL
+            SELECT FROM ops.forgotten_organizations AS forgotten
+            WHERE forgotten.organization_id = s.organization_id
         )
 ), reasoned AS (
     SELECT study_id, withdrawal, is_published,
@@ -178,8 +179,8 @@ class Decision:
     """The database's time, after the decision."""
 
 
-def foresee(connections: Connections, *, allow_mass: bool, deidentifies: bool) -> Decision:
-    """Say what :func:`decide` would decide; nothing is written."""
+def preview(connections: Connections, *, allow_mass: bool, deidentifies: bool) -> Decision:
+    """Return the decision that :func:`decide` would make; nothing is written."""
     with connections.borrow() as connection:
         choices = {"allow_mass": allow_mass, "deidentifies": deidentifies}
         found, decision = _weigh(connection, _FORESEEN, **choices)

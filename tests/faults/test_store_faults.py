@@ -31,7 +31,7 @@ from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost
 from dicom_export.exporter import Exporter
 from dicom_export.ledger import leases, ledger
-from dicom_export.marts import Warehouse
+from dicom_export.marts import Marts
 from dicom_export.publish.bucket import ATTEMPTS, Store
 from eden.errors import StoreUnavailable
 from eden.settings import ObjectStore, load
@@ -314,7 +314,7 @@ def test_an_attempt_is_not_repeated_once_the_lease_has_run_out(
             lease.deadline = leases.clock()
 
         monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=run_out))
-        loaded = Warehouse(connections).studies([study.study_id])[study.study_id]
+        loaded = Marts(connections).studies([study.study_id])[study.study_id]
         target = Store(bucket)
         exporter = Exporter(images, deidentify.PassThrough(), target, held, Budget())
         with pytest.raises(LeaseLost):
@@ -383,7 +383,7 @@ def test_a_store_that_goes_away_in_the_middle_ends_the_run_and_what_waits_keeps_
     hospital: Hospital, s3: FaultyS3, monkeypatch: pytest.MonkeyPatch, is_bucket_seen: bool
 ) -> None:
     monkeypatch.setenv("EXPORT_CONCURRENCY", "2")
-    monkeypatch.setattr(sys.modules["dicom_export.discover"], "STORE_FAILURES_IN_A_ROW", 3)
+    monkeypatch.setattr(sys.modules["dicom_export.workers"], "STORE_FAILURES_IN_A_ROW", 3)
     studies = [hospital.add_study(images=1) for _ in range(12)]
 
     def choose(seen: Seen) -> Fault | None:

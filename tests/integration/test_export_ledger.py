@@ -411,8 +411,8 @@ def test_more_than_one_in_twenty_is_a_mass_but_one_never_is(
             (leaving,),
         )
         with Connections(load(DestinationDatabase)) as connections:
-            foreseen = verdicts.foresee(connections, allow_mass=False, deidentifies=False)
-            allowed = verdicts.foresee(connections, allow_mass=True, deidentifies=False)
+            foreseen = verdicts.preview(connections, allow_mass=False, deidentifies=False)
+            allowed = verdicts.preview(connections, allow_mass=True, deidentifies=False)
             assert allowed.refused == 0
             decided = verdicts.decide(connections, allow_mass=False, deidentifies=False)
         assert foreseen.refused == decided.refused == refused
@@ -1044,7 +1044,7 @@ class Oracle:
 
     def foresee(self, **options: Any) -> dict[str, Any]:
         before = self._ledger()
-        found = dicom_export.foresee(load(DestinationDatabase), load(Export), **options)
+        found = dicom_export.dry_run(load(DestinationDatabase), load(Export), **options)
         assert (self._ledger(), self.requests) == (before, [])
         return found.to_dict()
 

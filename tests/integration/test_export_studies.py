@@ -41,7 +41,7 @@ from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost
 from dicom_export.exporter import Exporter
 from dicom_export.ledger.ledger import Ledger
-from dicom_export.marts import Warehouse
+from dicom_export.marts import Marts
 from dicom_export.policy import policy_text
 from dicom_export.publish.bucket import Store
 from eden.errors import ConfigurationError, StoreUnavailable
@@ -603,7 +603,7 @@ def test_two_runs_at_once_share_the_work(
             assert begun[1 - number].wait(60)
             yield
 
-        return hospital.discover(turn=turn)
+        return hospital.discover(throttle=turn)
 
     with ThreadPoolExecutor(2) as pool:
         summaries = list(pool.map(run, range(2)))
@@ -634,7 +634,7 @@ def test_a_build_at_the_same_time_never_shows_an_empty_table(hospital: Hospital)
     thread.start()
     try:
         with Connections(load(DestinationDatabase)) as connections:
-            marts, ledger = Warehouse(connections), Ledger(connections, max_attempts=5)
+            marts, ledger = Marts(connections), Ledger(connections, max_attempts=5)
             started = ledger.refresh("policy")
             for _ in range(150):
                 found = marts.studies(study_ids)
@@ -654,7 +654,7 @@ class Worker:
     """The parts of a run, put together by hand so that a test can stop between them."""
 
     ledger: Ledger
-    marts: Warehouse
+    marts: Marts
     exporter: Exporter
     policy: str = "policy"
 
@@ -666,7 +666,7 @@ def worker(hospital: Hospital) -> Iterator[Worker]:
         ledger = Ledger(connections, max_attempts=5, lease_seconds=60)
         store = Store(bucket)
         exporter = Exporter(images, deidentify.PassThrough(), store, ledger, Budget())
-        yield Worker(ledger, Warehouse(connections), exporter)
+        yield Worker(ledger, Marts(connections), exporter)
         store.close()
 
 

@@ -20,7 +20,7 @@ from dicom_export.errors import LeaseLost
 from dicom_export.exporter import Exporter
 from dicom_export.ledger.leases import Lease
 from dicom_export.ledger.ledger import Ledger
-from dicom_export.marts import Warehouse
+from dicom_export.marts import Marts
 from dicom_export.policy import policy_text
 from dicom_export.publish.bucket import Store
 from eden.errors import NotForgotten, StoreUnavailable
@@ -66,7 +66,7 @@ class Worker:
     """One that is exporting, with a heartbeat, and can be held up before any request."""
 
     ledger: Ledger
-    marts: Warehouse
+    marts: Marts
     exporter: Exporter
 
     def claim(self, *studies: Study) -> dict[str, Lease]:
@@ -110,7 +110,7 @@ def worker(hospital: Hospital) -> Iterator[Worker]:
         heart.start()
         store = Store(bucket)
         exporter = Exporter(images, deidentify.PassThrough(), store, ledger, Budget())
-        yield Worker(ledger, Warehouse(connections), exporter)
+        yield Worker(ledger, Marts(connections), exporter)
         stopped.set()
         heart.join()
         store.close()
@@ -179,7 +179,7 @@ def test_no_discovery_brings_it_back(hospital: Hospital, worker: Worker) -> None
             "FROM analytics.eligible_studies"
         )
         dicom_export.process_study(*hospital.settings(), study.study_id)
-    assert dicom_export.foresee(*hospital.settings()[::2]).studies == 0
+    assert dicom_export.dry_run(*hospital.settings()[::2]).studies == 0
     assert hospital.objects() == before
     assert worker.claim(study, late) == {}
 

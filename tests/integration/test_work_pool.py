@@ -21,7 +21,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 import dicom_export
-from dicom_export.dispatch import PATIENCE
+from dicom_export.dispatch import TIMEOUTS
 from eden.demo.hospital import Hospital
 from eden.errors import ConfigurationError
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
@@ -59,7 +59,7 @@ def study(turn, stay):
 
 def seconds(studies, stay=lambda: time.sleep(0.1)):
     global most
-    most, started, turn = 0, time.monotonic(), turns()
+    most, started, turn = 0, time.monotonic(), throttle()
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(study, [turn] * studies, [stay] * studies))
     return time.monotonic() - started
@@ -172,11 +172,11 @@ def test_a_work_pool_out_of_reach_is_said(server: Server, monkeypatch: pytest.Mo
     ):
         pass
     with temporary_settings({PREFECT_API_URL: server.url}):
-        with work_pool() as crew:
-            assert crew.window == OUTSTANDING
+        with work_pool() as workers:
+            assert workers.window == OUTSTANDING
         server.call(f"/work_pools/{POOL}", {"concurrency_limit": 40}, method="PATCH")
-        with work_pool() as crew:
-            assert crew.window == 80
+        with work_pool() as workers:
+            assert workers.window == 80
         server.call(f"/work_pools/{POOL}", {"concurrency_limit": None}, method="PATCH")
         monkeypatch.setattr("flows.pool.DEPLOYMENT", "process-study-batch-to-s3/another")
         with pytest.raises(PoolUnavailable, match="prefect deploy"), work_pool():
@@ -293,7 +293,7 @@ def kill_at_work(services: Services, worker: Worker, store: WatchedS3) -> set[st
     pids = worker.pids()
     worker.end(signal.SIGKILL)
     # As it would be for as long as the leases last: somebody seems to be at work.
-    time.sleep(PATIENCE.poll + 1)
+    time.sleep(TIMEOUTS.poll + 1)
     with services.warehouse() as warehouse:
         # Its leases end now and not in a minute.
         rows = warehouse.execute(
@@ -351,7 +351,7 @@ def check_it_is_a_local_run(services: Services, monkeypatch: pytest.MonkeyPatch)
         return nullcontext()
 
     settings = load(DestinationDatabase), load(ObjectStore), load(Export)
-    summary = dicom_export.discover(*settings, turn=turn)
+    summary = dicom_export.discover(*settings, throttle=turn)
     assert len(turns) == len(summary.results)
     local = objects_of(services.bucket_folder.with_name(bucket)), ledger_of(services)
     assert set(pooled[0]) == set(local[0])

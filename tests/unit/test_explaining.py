@@ -9,7 +9,8 @@ import pytest
 
 from dicom_export import Explanation
 from dicom_export.codes import StudyStatus
-from dicom_export.status.explain import CRITERIA, Criterion, ImageCount, LedgerEntry, label
+from dicom_export.criteria import CRITERIA
+from dicom_export.status.explain import Criterion, ImageCount, LedgerEntry, label
 from eden_cli import explaining, output
 
 STUDY = "55555555-0000-0000-0000-000000000001"
@@ -40,7 +41,7 @@ FOUND = Explanation(
     is_build_due=False,
     is_eligible=True,
     doctor_rank=3,
-    criteria=tuple(Criterion(name, title, True, None) for name, title in CRITERIA.items()),
+    criteria=tuple(Criterion(each.column, each.title, True, None) for each in CRITERIA),
     signers=(),
     ledger=ENTRY,
 )

@@ -14,7 +14,7 @@ from uuid import UUID
 from dicom_export.codes import Code, StudyStatus
 from dicom_export.connections import Connections
 from dicom_export.errors import MalformedStudyId, NotAcceptable, NotHeldBack
-from dicom_export.marts import Warehouse
+from dicom_export.marts import Marts
 from eden.errors import UsageError
 from eden.postgres import Connection
 from eden.settings import DestinationDatabase
@@ -127,7 +127,7 @@ def retry(
     except ValueError:
         raise MalformedStudyId(f"{study_id!r} is not a study's id (a UUID)") from None
     with Connections(warehouse) as connections:
-        marts = Warehouse(connections)
+        marts = Marts(connections)
         if not marts.eligible([known_id]):
             raise marts.explain_absence(known_id)
         with connections.borrow() as connection, connection.transaction():

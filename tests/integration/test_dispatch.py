@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from dicom_export.connections import Connections
-from dicom_export.dispatch import SENDS, BatchState, Order, Patience, hand_out
+from dicom_export.dispatch import SENDS, Batches, BatchState, Timeouts, dispatch
 from dicom_export.errors import BatchesFailed, NoWorkers
 from dicom_export.ledger.ledger import Ledger
 from dicom_export.model import StudyResult
@@ -21,7 +21,7 @@ from eden.settings import DestinationDatabase, load
 from eden.warehouse import schema
 from tests.conftest import administrator
 
-IMPATIENCE = Patience(poll=0.01, start=0.2, claim=0.2, queue=0.5)
+IMPATIENCE = Timeouts(poll=0.01, start=0.2, claim=0.2, queue=0.5)
 MAX_ATTEMPTS = 5
 
 Behaviour = Callable[["World", "Batch"], None]
@@ -39,7 +39,7 @@ class Batch:
 
 @dataclass
 class World:
-    """A warehouse with a ledger, and a crew whose every batch behaves as the test says."""
+    """A warehouse with a ledger, and a pool whose every batch behaves as the test says."""
 
     database: psycopg.Connection
     ledger: Ledger
@@ -49,7 +49,7 @@ class World:
     taken: list[tuple[str, StudyResult]] = field(default_factory=list)
     most_outstanding: int = 0
 
-    # As a crew.
+    # As a pool of workers.
 
     def send(self, study_ids: Sequence[str]) -> str:
         number = len(self.batches)
@@ -60,14 +60,14 @@ class World:
         self.most_outstanding = max(self.most_outstanding, count)
         return str(number)
 
-    def look(self, batches: Collection[str]) -> Mapping[str, BatchState]:
+    def states(self, batches: Collection[str]) -> Mapping[str, BatchState]:
         for name in batches:
             batch = self.batches[int(name)]
             batch.looks += 1
             batch.behave(self, batch)
         return {name: self.batches[int(name)].state for name in batches}
 
-    def recall(self, batch: str) -> None:
+    def cancel(self, batch: str) -> None:
         self.batches[int(batch)].was_recalled = True
         self.batches[int(batch)].state = BatchState.CANCELLED
 
@@ -112,13 +112,13 @@ class World:
     def run(self, *, limit: int = 1000, batch_size: int = 4) -> dict[str, int]:
         """Hand out; count the studies by the status that was told of them."""
         due: datetime = self.ledger.refresh("policy")
-        order = Order(due, min(limit, self.ledger.count_due(due)), batch_size)
+        order = Batches(due, min(limit, self.ledger.count_due(due)), batch_size)
 
         def take(status: str, result: StudyResult) -> None:
             self.taken.append((status, result))
 
         try:
-            hand_out(self.ledger, self, order, take, IMPATIENCE)
+            dispatch(self.ledger, self, order, take, IMPATIENCE)
         finally:
             told = [result.study_id for _, result in self.taken]
             assert len(told) == len(set(told)), "a study was told of twice"
