@@ -15,7 +15,7 @@ from dicom_export.deidentify.final_search import Residue
 from dicom_export.deidentify.identifiers import Identifiers
 from dicom_export.deidentify.key import Subject
 from dicom_export.dicom_file import PIECE_BYTES, DicomFile
-from dicom_export.model import EligibleReport, EligibleStudy
+from dicom_export.model import EligibleStudy
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class StudyDeidentifier(Protocol):
             SourceFailed: the file can't be de-identified; its code says why.
         """
 
-    def report(self, text: str, report: EligibleReport) -> str:
+    def report(self, text: str) -> str:
         """Give the text to be uploaded."""
 
     def search_image(self, outgoing: OutgoingImage) -> Collection[Residue]:

@@ -133,7 +133,7 @@ class BasicStudy:
         made = deidentify_file(source, self._basic.key, self._subject, scratch)
         return OutgoingImage(made.blob, warnings=_warnings(made), file=made)
 
-    def report(self, text: str, report: EligibleReport) -> str:  # noqa: ARG002
+    def report(self, text: str) -> str:
         """Scrub a report."""
         scrubbed = self._basic.scrubber.scrub(text, self._study, self._known, self._subject)
         self._marks |= scrubbed.marks

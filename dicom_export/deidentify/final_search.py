@@ -42,9 +42,9 @@ from dicom_export.deidentify.dates import make_date
 from dicom_export.deidentify.files.rules import RuleKind, rules, vocabulary
 from dicom_export.deidentify.files.uids import is_registered
 from dicom_export.deidentify.files.write_file import METHOD_CODES
-from dicom_export.deidentify.folding import fold, words
+from dicom_export.deidentify.folding import fold_text, words
 from dicom_export.deidentify.identifiers import Identifiers
-from dicom_export.deidentify.reports.lexicon import has_meaning, is_administrative
+from dicom_export.deidentify.reports import has_meaning, is_administrative
 
 
 class Residue(StrEnum):
@@ -156,7 +156,7 @@ class Search:
 
     def in_text(self, text: str, shortest_number: int, *, within: bool) -> set[Residue]:
         """Search a text for numbers of this many digits or more, and for names ``within`` words."""
-        folded = fold(_STANDARD_UID.sub(_unless_registered, text))
+        folded = fold_text(_STANDARD_UID.sub(_unless_registered, text))
         found_words = words(folded)
         checks = {
             Residue.NAME: self._has_name(folded, found_words, within=within),

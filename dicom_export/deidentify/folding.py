@@ -8,8 +8,12 @@ from unicodedata import combining, normalize
 _WORD = re.compile(r"[^\W_]+")
 
 
-def fold(text: str) -> str:
-    """Give a text in lower case, without accents: 'TÓRAX' and 'torax' are the same."""
+def fold_text(text: str) -> str:
+    """Give a text in lower case, without accents: 'TÓRAX' and 'torax' are the same.
+
+    ``macros/fold_text.sql`` is its twin in SQL, except for compatibility forms (NFKD).
+    A report is folded by ``reports.folding``, which also keeps the way back to the original.
+    """
     if text.isascii():
         return text.lower()
     decomposed = normalize("NFKD", text)
@@ -18,4 +22,4 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Give the folded words of a text: what stands between anything but letters and digits."""
-    return _WORD.findall(fold(text))
+    return _WORD.findall(fold_text(text))

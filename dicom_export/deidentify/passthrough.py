@@ -8,7 +8,7 @@ from dicom_export.blobs import Scratch
 from dicom_export.deidentify.api import OutgoingImage
 from dicom_export.deidentify.final_search import Residue
 from dicom_export.dicom_file import DicomFile
-from dicom_export.model import EligibleReport, EligibleStudy
+from dicom_export.model import EligibleStudy
 
 
 class PassThrough:
@@ -49,7 +49,7 @@ class PassedStudy:
         """Give the file as it is."""
         return OutgoingImage(source.original)
 
-    def report(self, text: str, report: EligibleReport) -> str:  # noqa: ARG002
+    def report(self, text: str) -> str:
         """Give the text as it is."""
         return text
 

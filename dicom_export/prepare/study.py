@@ -162,7 +162,7 @@ class _Workshop:
         if text and not may_leave:
             return PreparedReport(shown, None, is_withheld=True)
         if text:
-            text = self.deidentified.report(text, report)
+            text = self.deidentified.report(text)
         if not text.strip():
             return PreparedReport(shown, None)
         found = self.deidentified.search_report(text)

@@ -1,9 +1,10 @@
 """Report scrubbing in Spanish, Portuguese and English (design, section 6). Plain Python.
 
 ``Scrubber(known, directory).scrub(text)`` gives the text without names, numbers, dates, contacts.
-What it does is written in ``rules``, what it knows of words in ``lexicon``; both have one version.
+``README.md`` names the rooms. ``RULES_VERSION`` covers the rules and the word lists.
 """
 
+from dicom_export.deidentify.reports.lexicon import has_meaning, is_administrative
 from dicom_export.deidentify.reports.rules import RULES_VERSION
 from dicom_export.deidentify.reports.scrubber import Directory, Scrubber
 from dicom_export.deidentify.reports.types import Kind, KnownIdentifiers, Person, ScrubbedText, Span
@@ -17,4 +18,6 @@ __all__ = [
     "ScrubbedText",
     "Scrubber",
     "Span",
+    "has_meaning",
+    "is_administrative",
 ]

@@ -69,7 +69,7 @@ class Folded:
         return first, last
 
 
-def fold(original: str) -> Folded:
+def fold_with_offsets(original: str) -> Folded:
     """Read a text; takes time in proportion to its length."""
     letters: list[str] = []
     origin: list[int] = []
@@ -105,9 +105,9 @@ def _with_narrow_gaps(folded: Folded) -> Folded:
     return Folded(folded.original, "".join(letters), origin)
 
 
-def fold_text(original: str) -> str:
+def fold_known(original: str) -> str:
     """Give the folded text alone: for tables of words and for known values."""
-    return fold(original).text
+    return fold_with_offsets(original).text
 
 
 _DOUBLED = 2

@@ -7,7 +7,6 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 
-from dicom_export.deidentify.reports import rules
 from dicom_export.deidentify.reports.folding import BARRIER
 from dicom_export.deidentify.reports.lexicon import (
     is_family_name,
@@ -24,8 +23,10 @@ from dicom_export.deidentify.reports.read_name import (
     Reader,
     Run,
 )
+from dicom_export.deidentify.reports.rules import name_forms
 from dicom_export.deidentify.reports.types import Kind
-from dicom_export.deidentify.reports.words import Page, Shape
+from dicom_export.deidentify.reports.word_lists import cues, labels
+from dicom_export.deidentify.reports.words import ReportWords, Shape
 
 _BETWEEN_LABEL_WORDS = re.compile(r"[ .()/]{1,4}")
 _BEFORE_ROLE = re.compile(r" {0,2}[,/(\-] {0,2}|,? {0,2}\n{1,2} {0,4}")
@@ -34,19 +35,21 @@ _LONGEST_LABEL_WORD = 24
 
 
 class CueFinder:
-    """Finds names that something announces, in one page."""
+    """Finds names that something announces, in one report."""
 
-    def __init__(self, page: Page, reader: Reader) -> None:
-        """Prepare for a page and its reader."""
-        self._page = page
+    def __init__(self, report: ReportWords, reader: Reader) -> None:
+        """Prepare for a report and its reader."""
+        self._report = report
         self._reader = reader
-        self._words = page.words
+        self._words = report.words
+        self._cues = cues()
+        self._labels = labels()
 
     def find(self) -> Iterator[Run]:
         """Give the names, which may overlap, in no order."""
         yield from self._titled()
         yield from self._labelled()
-        yield from self._behind_deeds()
+        yield from self._behind_actions()
         yield from self._residents()
         yield from self._spoken_of()
         yield from self._before_roles()
@@ -55,16 +58,18 @@ class CueFinder:
 
     def _titled(self) -> Iterator[Run]:
         for index, word in enumerate(self._words):
-            kind = rules.TITLES.get(word.text)
+            kind = self._cues.titles.get(word.text)
             begin = self._reader.past_titles(index) if kind else None
-            if kind is None and word.shape is Shape.UPPER and word.tells:
-                kind = rules.LETTER_TITLES.get(word.text)
+            if kind is None and word.shape is Shape.UPPER and word.case_is_informative:
+                kind = self._cues.letter_titles.get(word.text)
                 begin = self._reader.behind(index, BEHIND_TITLE)
                 # 'D. Nasc.', 'D. O. B.', 'TR 45 ms': only before a known or a usual name.
                 if begin is None or len(self._words[begin].text) == 1:
                     continue
-                is_made_by = index > 0 and self._words[index - 1].text in rules.MADE_BY
-                if not self._reader.is_somebody(begin) and not (is_made_by and len(word.text) > 1):
+                is_made_by = index > 0 and self._words[index - 1].text in self._cues.by
+                if not self._reader.is_known_or_usual(begin) and not (
+                    is_made_by and len(word.text) > 1
+                ):
                     continue
             if kind is None:
                 continue
@@ -74,7 +79,7 @@ class CueFinder:
 
     def _labelled(self) -> Iterator[Run]:
         for index in range(len(self._words)):
-            found = BEHIND_LABEL.match(self._page.text, self._words[index].end)
+            found = BEHIND_LABEL.match(self._report.text, self._words[index].end)
             if not found:
                 continue
             label = self._label_ending(index)
@@ -83,10 +88,10 @@ class CueFinder:
             kind, is_weak = label
             begin = self._reader.behind(index, BEHIND_LABEL)
             begin = self._reader.past_titles(begin)
-            if begin is None or (is_weak and not self._reader.is_somebody(begin)):
+            if begin is None or (is_weak and not self._reader.is_known_or_usual(begin)):
                 continue
             if (
-                self._words[index].text in rules.LABELS_OF_TEXT
+                self._words[index].text in self._cues.labels_of_text
                 and is_ordinary(self._words[begin].text)
                 and not self._reader.begins_surname(begin)
             ):
@@ -96,12 +101,12 @@ class CueFinder:
                 yield run
 
     def _residents(self) -> Iterator[Run]:
-        for found in rules.RESIDENT.finditer(self._page.text):
+        for found in name_forms.RESIDENT.finditer(self._report.text):
             begin = self._reader.past_titles(self._at(found.end()))
             if begin is None or not (
                 ":" in found["mark"]
                 or self._reader.is_initial(begin)
-                or self._reader.is_somebody(begin)
+                or self._reader.is_known_or_usual(begin)
             ):
                 continue
             run = self._reader.read(begin, Kind.DOCTOR, is_label=True)
@@ -111,31 +116,31 @@ class CueFinder:
     def _spoken_of(self) -> Iterator[Run]:
         """Find what somebody is called, and parents: written like names."""
         announced = (
-            (rules.NICKNAME, Kind.PATIENT),
-            (rules.PARENT, Kind.PERSON),
-            (rules.OPERATED, Kind.DOCTOR),
+            (name_forms.NICKNAME, Kind.PATIENT),
+            (name_forms.PARENT, Kind.PERSON),
+            (name_forms.OPERATED, Kind.DOCTOR),
         )
         for pattern, kind in announced:
-            for found in pattern.finditer(self._page.text):
+            for found in pattern.finditer(self._report.text):
                 begin = self._reader.past_titles(self._at(found.end()))
                 if begin is None:
                     continue
                 word = self._words[begin]
-                if word.is_capitalized or not (word.tells or is_ordinary(word.text)):
+                if word.is_capitalized or not (word.case_is_informative or is_ordinary(word.text)):
                     run = self._reader.read(begin, kind)
                     if run:
                         yield run
 
     def _at(self, start: int) -> int | None:
         """Give the word that begins at a place of the text."""
-        index = bisect_left(self._page.starts, start)
+        index = bisect_left(self._report.starts, start)
         return index if index < len(self._words) and self._words[index].start == start else None
 
     def _label_ending(self, index: int) -> tuple[Kind, bool] | None:
-        for length in range(rules.LONGEST_LABEL, 0, -1):
+        for length in range(self._labels.longest, 0, -1):
             first = index - length + 1
             if first < 0 or not all(
-                _BETWEEN_LABEL_WORDS.fullmatch(self._page.gap(at))
+                _BETWEEN_LABEL_WORDS.fullmatch(self._report.gap(at))
                 for at in range(first + 1, index + 1)
             ):
                 continue
@@ -143,33 +148,35 @@ class CueFinder:
             if kind:
                 word = self._words[index].text
                 # 'Lado:' may be 'Laudo:', and 'Inforem:' 'Informe:'.
-                is_guessed = kind is not Kind.PATIENT and (word,) not in rules.LABELS
-                return kind, length == 1 and (word in rules.WEAK_LABELS or is_guessed)
+                is_guessed = kind is not Kind.PATIENT and (word,) not in self._labels.kinds
+                return kind, length == 1 and (word in self._labels.weak or is_guessed)
         return None
 
-    def _behind_deeds(self) -> Iterator[Run]:
+    def _behind_actions(self) -> Iterator[Run]:
         for index, word in enumerate(self._words):
             begin, kind, is_weak = None, Kind.DOCTOR, False
-            if word.text in rules.MADE or word.text in rules.TOLD:
+            if word.text in self._cues.actions or word.text in self._cues.messages:
                 begin = self._past_preposition(index)
-            elif word.text in rules.CLOSINGS:
+            elif word.text in self._cues.closings:
                 begin = self._reader.behind(index, BEHIND_WORD)
-            elif word.text in rules.BARE_LABELS:
-                begin, kind = self._past_adjective(index), rules.BARE_LABELS[word.text]
-                is_weak = begin is not None and not set(self._page.gap(begin)) & set(",:(")
+            elif word.text in self._cues.bare_labels:
+                begin, kind = self._past_adjective(index), self._cues.bare_labels[word.text]
+                is_weak = begin is not None and not set(self._report.gap(begin)) & set(",:(")
                 if kind is Kind.PERSON:
                     begin = self._past_of(begin)
-                if begin is not None and ":" in self._page.gap(begin) and not word.opens:
+                if begin is not None and ":" in self._report.gap(begin) and not word.starts_phrase:
                     # A label: `_labelled` knows what may stand behind it.
                     continue
-                is_told = word.opens or (begin is not None and "," in self._page.gap(begin))
-                if word.text in rules.COMMA_LABELS and not (is_told and not is_weak):
+                is_told = word.starts_phrase or (
+                    begin is not None and "," in self._report.gap(begin)
+                )
+                if word.text in self._cues.comma_labels and not (is_told and not is_weak):
                     continue
-            elif word.text in rules.QUOTED or word.text in rules.ACCORDING:
+            elif word.text in self._cues.quoted or word.text in self._cues.according:
                 begin, kind, is_weak = self._past_quote(index), Kind.PERSON, True
-            elif word.text in rules.KNOWN_AS:
+            elif word.text in self._cues.known_as:
                 begin, kind, is_weak = self._past_as(index), Kind.PERSON, True
-            elif word.text == "i" and word.opens and self._page.gap_after(index) == ", ":
+            elif word.text == "i" and word.starts_phrase and self._report.gap_after(index) == ", ":
                 # 'I, John Smith, have reviewed the images', not 'Grade I, Nodule'.
                 begin, is_weak = self._reader.behind(index, BEHIND_WORD), True
             begin = self._reader.past_titles(begin)
@@ -181,8 +188,8 @@ class CueFinder:
 
     def _past_adjective(self, index: int) -> int | None:
         behind = self._reader.behind(index, BEHIND_WORD)
-        for _ in range(rules.MOST_PARTICLES):
-            if behind is None or self._words[behind].text not in rules.LABEL_ADJECTIVES:
+        for _ in range(name_forms.MOST_PARTICLES):
+            if behind is None or self._words[behind].text not in self._cues.label_adjectives:
                 break
             behind = self._reader.behind(behind, BEHIND_WORD)
         return behind
@@ -192,7 +199,7 @@ class CueFinder:
         if index is None or self._words[index].text not in {"de", "of"}:
             return index
         follows = self._reader.next_text(index)
-        is_name = self._words[index].is_capitalized or follows in rules.PARTICLES
+        is_name = self._words[index].is_capitalized or follows in self._cues.particles
         return index if is_name else self._reader.behind(index, BEHIND_WORD)
 
     def _past_as(self, index: int) -> int | None:
@@ -205,8 +212,8 @@ class CueFinder:
         """Find the word behind 'según relata', 'segundo relato de', 'according to'."""
         before = self._words[index - 1].text if index else ""
         word = self._words[index]
-        is_said = word.opens and word.text in rules.SAYS
-        if word.text in rules.QUOTED and not is_said and before not in rules.ACCORDING:
+        is_said = word.starts_phrase and word.text in self._cues.says
+        if word.text in self._cues.quoted and not is_said and before not in self._cues.according:
             return None
         behind = self._reader.behind(index, BEHIND_WORD)
         if behind is not None and self._words[behind].text in {"a", "de", "do", "da", "to", "el"}:
@@ -215,18 +222,20 @@ class CueFinder:
 
     def _past_preposition(self, index: int) -> int | None:
         """Find the word behind 'firmado digitalmente por'."""
-        deed = self._words[index].text
-        prepositions = (rules.MADE_BY if deed in rules.MADE else frozenset()) | (
-            rules.TOLD_TO if deed in rules.TOLD else frozenset()
+        action = self._words[index].text
+        prepositions = (self._cues.by if action in self._cues.actions else frozenset()) | (
+            self._cues.to if action in self._cues.messages else frozenset()
         )
         preposition = None
         for at in range(index + 1, min(index + MOST_WORDS, len(self._words))):
             word = self._words[at].text
-            if self._page.gap(at).strip(" \n"):
+            if self._report.gap(at).strip(" \n"):
                 break
             if word in prepositions:
                 preposition = at
-            elif preposition is not None or not (word in rules.DEED_ADVERBS or word in rules.MADE):
+            elif preposition is not None or not (
+                word in self._cues.action_adverbs or word in self._cues.actions
+            ):
                 break
         return None if preposition is None else self._reader.behind(preposition, BEHIND_WORD)
 
@@ -234,7 +243,7 @@ class CueFinder:
         for index in range(1, len(self._words)):
             if not self._is_role(index):
                 continue
-            if not _BEFORE_ROLE.fullmatch(self._page.gap(index)):
+            if not _BEFORE_ROLE.fullmatch(self._report.gap(index)):
                 continue
             first = index
             while (
@@ -243,7 +252,7 @@ class CueFinder:
                 and self._may_precede_role(first - 1, first == index)
             ):
                 first -= 1
-            while first < index and self._words[first].text in rules.PARTICLES:
+            while first < index and self._words[first].text in self._cues.particles:
                 first += 1
             # 'TÓRAX F Y P', and 'Clínica:' in the next line.
             is_spelt = any(len(word.text) > 1 for word in self._words[first:index])
@@ -252,8 +261,8 @@ class CueFinder:
 
     def _is_role(self, index: int) -> bool:
         word = self._words[index].text
-        return word in rules.ROLES or (
-            word in rules.YEARS_OF_RESIDENTS and self._reader.next_text(index) == "year"
+        return word in self._cues.roles or (
+            word in self._cues.years_of_residents and self._reader.next_text(index) == "year"
         )
 
     def _may_precede_role(self, index: int, is_last: bool) -> bool:
@@ -261,10 +270,10 @@ class CueFinder:
             return False
         word = self._words[index]
         return (
-            word.text in rules.PARTICLES
+            word.text in self._cues.particles
             or (self._reader.is_initial(index) and word.shape is Shape.UPPER)
             or self._reader.may_be_name(word)
-            or (not word.tells and not is_ordinary(word.text))
+            or (not word.case_is_informative and not is_ordinary(word.text))
         )
 
     def _usual(self) -> Iterator[Run]:
@@ -287,7 +296,7 @@ class CueFinder:
             run = self._reader.read(index, Kind.PERSON)
             if run and self._count_names(run) > 1 and not self._reader.is_eponymous(index):
                 return run
-        follows = index + 1 < len(self._words) and self._page.gap(index + 1) in {", ", ","}
+        follows = index + 1 < len(self._words) and self._report.gap(index + 1) in {", ", ","}
         if follows and self._reader.may_be_name(word) and not is_ordinary(word.text):
             given = self._words[index + 1]
             if (
@@ -301,21 +310,21 @@ class CueFinder:
 
     def _count_names(self, run: Run) -> int:
         return sum(
-            self._words[at].tells or is_name(self._words[at].text)
+            self._words[at].case_is_informative or is_name(self._words[at].text)
             for at in range(run.first, run.last + 1)
-            if len(self._words[at].text) > 1 and self._words[at].text not in rules.PARTICLES
+            if len(self._words[at].text) > 1 and self._words[at].text not in self._cues.particles
         )
 
     def _signatures(self) -> Iterator[Run]:
         """Find the lines at the end that hold a name and nothing else."""
-        text = self._page.text
+        text = self._report.text
         begin = len(text)
         for _ in range(_CLOSING_LINES):
             begin = text.rfind("\n", 0, begin)
             if begin < 0:
                 break
         for index, word in enumerate(self._words):
-            if word.start <= begin or not word.opens or "\n" not in self._page.gap(index):
+            if word.start <= begin or not word.starts_phrase or "\n" not in self._report.gap(index):
                 continue
             run = self._reader.read(self._reader.past_titles(index), Kind.DOCTOR, is_label=True)
             if (
@@ -327,24 +336,24 @@ class CueFinder:
                 yield run
 
     def _fills_line(self, run: Run) -> bool:
-        rest = self._page.gap_after(run.last)
+        rest = self._report.gap_after(run.last)
         return rest.lstrip(" .,").startswith(("\n", BARRIER))
 
 
 def label_kind(words: tuple[str, ...]) -> Kind | None:
     """Tell what follows a label, also with one letter wrong in one of its words."""
-    kind = rules.LABELS.get(words)
+    kind = labels().kinds.get(words)
     if kind:
         return kind
     for at, word in enumerate(words):
         if (
-            not rules.SHORTEST_MISSPELT <= len(word) + 1 <= _LONGEST_LABEL_WORD
+            not name_forms.SHORTEST_MISSPELT <= len(word) + 1 <= _LONGEST_LABEL_WORD
             or is_ordinary(word)
             or is_name(word)
         ):
             continue
         for meant in _label_words_like(word):
-            kind = rules.LABELS.get((*words[:at], meant, *words[at + 1 :]))
+            kind = labels().kinds.get((*words[:at], meant, *words[at + 1 :]))
             if kind:
                 return kind
     return None
@@ -353,8 +362,8 @@ def label_kind(words: tuple[str, ...]) -> Kind | None:
 @cache
 def _label_variants() -> dict[str, set[str]]:
     variants: dict[str, set[str]] = {}
-    for word in {word for label in rules.LABELS for word in label}:
-        if len(word) >= rules.SHORTEST_MISSPELT:
+    for word in {word for label in labels().kinds for word in label}:
+        if len(word) >= name_forms.SHORTEST_MISSPELT:
             for variant in with_one_letter_less(word):
                 variants.setdefault(variant, set()).add(word)
     return variants

@@ -12,9 +12,9 @@ from dicom_export.deidentify.reports.lexicon import is_given_name
 from dicom_export.deidentify.reports.name_cues import CueFinder
 from dicom_export.deidentify.reports.people import People
 from dicom_export.deidentify.reports.read_name import Reader, Run
-from dicom_export.deidentify.reports.rules import PARTICLES
 from dicom_export.deidentify.reports.types import Kind
-from dicom_export.deidentify.reports.words import Page
+from dicom_export.deidentify.reports.word_lists import cues
+from dicom_export.deidentify.reports.words import ReportWords
 
 _SPACED = re.compile(r"(?<!\w)(?:[^\W\d_] ){4,40}[^\W\d_](?!\w)")
 _STRONGEST_FIRST = (Kind.PATIENT, Kind.DOCTOR, Kind.PERSON)
@@ -31,41 +31,41 @@ class FoundName:
 
 
 def find(
-    page: Page, people: People, apart: Iterable[tuple[int, int]] = ()
+    report: ReportWords, people: People, apart: Iterable[tuple[int, int]] = ()
 ) -> tuple[list[FoundName], int]:
     """Give the names, and how many words of close people's names were left as ordinary words.
 
     No name reaches into the stretches of `apart` (known places).
     """
-    reader = Reader(page, people, apart)
-    announced = list(CueFinder(page, reader).find())
-    known, left = KnownFinder(page, people, reader).find(_indexes(announced))
-    merged = _merged(_with_particles(page, people, run) for run in (*announced, *known))
-    found = [_resolved(page, people, run) for run in merged]
-    return [*found, *_spaced(page, people)], len(left - _indexes(merged))
+    reader = Reader(report, people, apart)
+    announced = list(CueFinder(report, reader).find())
+    known, left = KnownFinder(report, people, reader).find(_indexes(announced))
+    merged = _merged(_with_particles(report, people, run) for run in (*announced, *known))
+    found = [_resolved(report, people, run) for run in merged]
+    return [*found, *_spaced(report, people)], len(left - _indexes(merged))
 
 
-def _with_particles(page: Page, people: People, run: Run) -> Run:
+def _with_particles(report: ReportWords, people: People, run: Run) -> Run:
     """Take in the particles before a name that are its own: 'De la Cruz'."""
     first = run.first
-    owners = people.owners(page.words[first].text)
+    owners = people.owners(report.words[first].text)
     for at in range(run.first, run.last + 1):
-        owners = owners or people.owners(page.words[at].text)
+        owners = owners or people.owners(report.words[at].text)
     while (
         first > 0
-        and page.gap(first) == " "
-        and people.is_led(owners, page.words[first - 1].text, page.words[first].text)
+        and report.gap(first) == " "
+        and people.is_led(owners, report.words[first - 1].text, report.words[first].text)
     ):
         first -= 1
     begin = first
     while (
         begin > 0
-        and page.gap(begin) == " "
-        and page.words[begin - 1].text in PARTICLES
-        and len(page.words[begin - 1].text) > 1
+        and report.gap(begin) == " "
+        and report.words[begin - 1].text in cues().particles
+        and len(report.words[begin - 1].text) > 1
     ):
         begin -= 1
-    if page.words[begin].opens and begin < first and run.last > run.first:
+    if report.words[begin].starts_phrase and begin < first and run.last > run.first:
         # '-- DE GOMES, ANTÔNIO --'
         first = begin
     return Run(first, run.last, run.kind)
@@ -89,10 +89,10 @@ def _merged(runs: Iterable[Run]) -> list[Run]:
     return merged
 
 
-def _resolved(page: Page, people: People, run: Run) -> FoundName:
-    words = {page.words[at].text for at in range(run.first, run.last + 1)}
+def _resolved(report: ReportWords, people: People, run: Run) -> FoundName:
+    words = {report.words[at].text for at in range(run.first, run.last + 1)}
     kind, pseudonym = _who(people, words, run.kind)
-    return FoundName(page.words[run.first].start, page.words[run.last].end, kind, pseudonym)
+    return FoundName(report.words[run.first].start, report.words[run.last].end, kind, pseudonym)
 
 
 def _who(people: People, words: set[str], told: Kind | None) -> tuple[Kind, str | None]:
@@ -115,9 +115,9 @@ def _who(people: People, words: set[str], told: Kind | None) -> tuple[Kind, str 
     return Kind.DOCTOR, pseudonyms.pop() if is_sure and len(pseudonyms) == 1 else None
 
 
-def _spaced(page: Page, people: People) -> Iterator[FoundName]:
+def _spaced(report: ReportWords, people: People) -> Iterator[FoundName]:
     """Find known names written with a blank behind every letter: 'G A R C I A'."""
-    for found in _SPACED.finditer(page.text):
+    for found in _SPACED.finditer(report.text):
         word = found[0].replace(" ", "")
         if people.owners(word):
             kind, pseudonym = _who(people, {word}, None)

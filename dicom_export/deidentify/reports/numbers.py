@@ -7,11 +7,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from dicom_export.deidentify.reports import rules
-from dicom_export.deidentify.reports.folding import BARRIER, fold_text
+from dicom_export.deidentify.reports.folding import BARRIER, fold_known
 from dicom_export.deidentify.reports.lexicon import is_name, is_ordinary
+from dicom_export.deidentify.reports.rules import (
+    addresses,
+    ages,
+    contacts,
+    dates,
+    documents,
+    measures,
+)
 from dicom_export.deidentify.reports.types import Kind
-from dicom_export.deidentify.reports.words import Page
+from dicom_export.deidentify.reports.word_lists import cues
+from dicom_export.deidentify.reports.words import ReportWords
 
 _SHORTEST_ID = 4
 _SHORTEST_NUMERIC_ID = 5
@@ -55,10 +63,10 @@ class KnownIds:
 
 
 def _patterns(value: str) -> list[str]:
-    letters = [letter for letter in fold_text(value) if letter.isascii() and letter.isalnum()]
+    letters = [letter for letter in fold_known(value) if letter.isascii() and letter.isalnum()]
     code = "".join(letters).lstrip("0")
     digits = sum(map(str.isdigit, code))
-    # Four digits alone are a year, a dose, a matrix: only a word before them tells (rules.IDS).
+    # Four digits alone are a year, a dose, a matrix: only a word before them tells (documents.IDS).
     shortest = _SHORTEST_NUMERIC_ID if digits == len(code) else _SHORTEST_ID
     if digits == 0 or len(code) < shortest:
         return []
@@ -80,11 +88,15 @@ class NumberFinder:
     """
 
     def __init__(
-        self, page: Page, ids: KnownIds, phrases: Iterable[re.Pattern[str]], days: DateShift
+        self,
+        report: ReportWords,
+        ids: KnownIds,
+        phrases: Iterable[re.Pattern[str]],
+        days: DateShift,
     ) -> None:
-        """Prepare for one page."""
-        self._page = page
-        self._text = text = _WRAPPED.sub(" ", page.text)
+        """Prepare for one report."""
+        self._report = report
+        self._text = text = _WRAPPED.sub(" ", report.text)
         self._ids = ids
         self._phrases = phrases
         self._days = days
@@ -96,40 +108,40 @@ class NumberFinder:
         for phrase in self._phrases:
             self._take(phrase, Kind.ADDRESS)
         self._take_all(self._ids.finditer(self._text), Kind.ID, may_take=self._is_certain_id)
-        self._take(rules.EMAIL, Kind.EMAIL)
-        self._take(rules.URL, Kind.URL)
-        has_month = rules.MONTH_WORD.search(self._text) is not None
-        for pattern in rules.WHOLE_DATES:
-            if not has_month and pattern in rules.DATES_WITH_MONTHS:
+        self._take(contacts.EMAIL, Kind.EMAIL)
+        self._take(contacts.URL, Kind.URL)
+        has_month = dates.MONTH_WORD.search(self._text) is not None
+        for pattern in dates.WHOLE_DATES:
+            if not has_month and pattern in dates.DATES_WITH_MONTHS:
                 continue
             # A line may end within a date.
             matches = pattern.finditer(self._text.replace("\n", " "))
             self._take_all(matches, Kind.DATE, may_take=self._is_date)
-        for pattern in rules.AGES:
+        for pattern in ages.AGES:
             self._take(pattern, Kind.AGE)
-        self._take(rules.ADDRESS_LABELS, Kind.ADDRESS, cut=self._end_of_address)
-        self._take(rules.PLACES_OF_LIVING, Kind.ADDRESS)
-        self._take(rules.POSTAL_CODES, Kind.ADDRESS)
-        for pattern in rules.STREETS:
+        self._take(addresses.ADDRESS_LABELS, Kind.ADDRESS, cut=self._end_of_address)
+        self._take(addresses.PLACES_OF_LIVING, Kind.ADDRESS)
+        self._take(addresses.POSTAL_CODES, Kind.ADDRESS)
+        for pattern in addresses.STREETS:
             self._take(pattern, Kind.ADDRESS, may_take=self._is_street)
-        self._take(rules.LICENCES, Kind.LICENCE, may_take=self._is_licence)
-        self._take(rules.LICENCE_BEHIND_NAME, Kind.LICENCE, may_take=self._is_free)
-        self._take(rules.PHONE_BEHIND_NAME, Kind.PHONE, may_take=self._is_free)
-        for pattern in rules.EXTENSIONS:
+        self._take(documents.LICENCES, Kind.LICENCE, may_take=self._is_licence)
+        self._take(documents.LICENCE_BEHIND_NAME, Kind.LICENCE, may_take=self._is_free)
+        self._take(contacts.PHONE_BEHIND_NAME, Kind.PHONE, may_take=self._is_free)
+        for pattern in contacts.EXTENSIONS:
             self._take(pattern, Kind.PHONE, may_take=self._is_free)
-        self._take(rules.CALLED_NUMBER, Kind.PHONE, may_take=self._is_called)
-        self._take(rules.LABELLED_PHONE, Kind.PHONE, may_take=self._is_phone)
-        matches = rules.INTERNATIONAL_PHONE.finditer(self._text.replace("\n", " "))
+        self._take(contacts.CALLED_NUMBER, Kind.PHONE, may_take=self._is_called)
+        self._take(contacts.LABELLED_PHONE, Kind.PHONE, may_take=self._is_phone)
+        matches = contacts.INTERNATIONAL_PHONE.finditer(self._text.replace("\n", " "))
         self._take_all(matches, Kind.PHONE, cut=self._international_phone)
-        self._take(rules.LABELLED_ID, Kind.ID, may_take=self._is_labelled_id)
-        for pattern in rules.IDS:
+        self._take(documents.LABELLED_ID, Kind.ID, may_take=self._is_labelled_id)
+        for pattern in documents.IDS:
             self._take(pattern, Kind.ID, may_take=self._is_free)
-        for pattern in rules.SHORT_DATES:
+        for pattern in dates.SHORT_DATES:
             self._take(pattern, Kind.DATE, may_take=self._is_free)
-        for pattern in rules.PHONES:
+        for pattern in contacts.PHONES:
             self._take(pattern, Kind.PHONE, may_take=self._is_phone)
-        self._take(rules.GROUPED_PHONE, Kind.PHONE, cut=self._grouped_phone)
-        self._take(rules.CODE, Kind.ID, may_take=self._is_code)
+        self._take(contacts.GROUPED_PHONE, Kind.PHONE, cut=self._grouped_phone)
+        self._take(documents.CODE, Kind.ID, may_take=self._is_code)
         return sorted(self._found, key=lambda found: found.start)
 
     def _take(
@@ -179,12 +191,12 @@ class NumberFinder:
         kept = self._kept.find(1, start, stop)
         text = self._text[start : stop if kept < 0 else kept].rstrip(" .-(")
         groups = sorted(map(len, re.findall(r"\d+", text)), reverse=True)
-        is_long = sum(groups) in rules.DIGITS_OF_A_GROUPED_PHONE and len(groups) > 1
+        is_long = sum(groups) in contacts.DIGITS_OF_A_GROUPED_PHONE and len(groups) > 1
         is_unlike_a_row = is_long and (
-            groups[0] > rules.LONG_GROUP or groups[1] >= rules.LONG_GROUP
+            groups[0] > contacts.LONG_GROUP or groups[1] >= contacts.LONG_GROUP
         )
-        is_unlike_a_row = is_unlike_a_row or bool(rules.PAIRED_PHONE.fullmatch(text))
-        if not is_unlike_a_row or rules.NO_PHONE.fullmatch(text):
+        is_unlike_a_row = is_unlike_a_row or bool(contacts.PAIRED_PHONE.fullmatch(text))
+        if not is_unlike_a_row or contacts.NO_PHONE.fullmatch(text):
             return start
         return start + len(text)
 
@@ -192,7 +204,7 @@ class NumberFinder:
         """Give its end, before a measurement behind it; `start` where too little is left."""
         kept = self._kept.find(1, start, stop)
         text = self._text[start : stop if kept < 0 else kept].rstrip(" .-(")
-        is_long = _count_digits(text) >= rules.DIGITS_OF_AN_INTERNATIONAL_PHONE
+        is_long = _count_digits(text) >= contacts.DIGITS_OF_AN_INTERNATIONAL_PHONE
         return start + len(text) if is_long else start
 
     def _is_street(self, match: re.Match[str]) -> bool:
@@ -200,20 +212,20 @@ class NumberFinder:
         if "name" not in match.re.groupindex:
             return True
         named = False
-        for word in self._page.between(*match.span("name")):
-            if word.text in rules.PARTICLES or len(word.text) == 1:
+        for word in self._report.between(*match.span("name")):
+            if word.text in cues().particles or len(word.text) == 1:
                 continue
-            if word.tells and not word.is_capitalized:
+            if word.case_is_informative and not word.is_capitalized:
                 return False
             is_plain = is_ordinary(word.text) and not is_name(word.text)
             # 'PERIFERICO BILATERAL, FRACTURA 5': no street is called so.
-            if is_plain and not word.tells:
+            if is_plain and not word.case_is_informative:
                 return False
-            named = named or word.tells or not is_plain
+            named = named or word.case_is_informative or not is_plain
         return named
 
     def _is_capital(self, start: int) -> bool:
-        return any(word.is_capitalized for word in self._page.between(start, start + 1))
+        return any(word.is_capitalized for word in self._report.between(start, start + 1))
 
     def _is_date(self, match: re.Match[str]) -> bool:
         return "may" not in match.re.groupindex or self._is_capital(match.start("may"))
@@ -229,35 +241,39 @@ class NumberFinder:
     def _is_labelled_id(self, match: re.Match[str]) -> bool:
         label = self._text[match.start() : match.start("value")]
         if _SPEAKING.search(label):
-            is_long = _count_digits(match["value"]) >= rules.DIGITS_BEHIND_A_COLON
+            is_long = _count_digits(match["value"]) >= documents.DIGITS_BEHIND_A_COLON
         else:
-            is_long = _count_digits(match["value"]) >= rules.DIGITS_BEHIND_A_LABEL
+            is_long = _count_digits(match["value"]) >= documents.DIGITS_BEHIND_A_LABEL
             is_long = is_long and not _YEAR.fullmatch(match["value"])
-        is_certain = _count_digits(match["value"]) >= rules.DIGITS_OF_NO_MEASURE
+        is_certain = _count_digits(match["value"]) >= documents.DIGITS_OF_NO_MEASURE
         return is_long and (is_certain or self._is_free(match))
 
     def _is_licence(self, match: re.Match[str]) -> bool:
-        wanted = rules.DIGITS_OF_A_SHORT_LICENCE if match["long"] else rules.DIGITS_OF_A_LICENCE
+        wanted = (
+            documents.DIGITS_OF_A_SHORT_LICENCE if match["long"] else documents.DIGITS_OF_A_LICENCE
+        )
         # 'CRM 42110 MG' is a doctor of Minas Gerais and no dose.
         is_free = match[0].startswith("crm") or self._is_free(match)
         return _count_digits(match["value"]) >= wanted and is_free
 
     def _is_called(self, match: re.Match[str]) -> bool:
         digits = _count_digits(match["value"])
-        return digits >= rules.DIGITS_OF_A_CALLED_NUMBER and self._is_phone(match)
+        return digits >= contacts.DIGITS_OF_A_CALLED_NUMBER and self._is_phone(match)
 
     def _is_phone(self, match: re.Match[str]) -> bool:
         value = match["value"] if "value" in match.re.groupindex else match[0]
         return (
             _count_digits(value) >= _DIGITS_OF_A_PHONE
-            and not rules.NO_PHONE.fullmatch(value)
+            and not contacts.NO_PHONE.fullmatch(value)
             and self._is_free(match)
         )
 
     def _is_code(self, match: re.Match[str]) -> bool:
         digits = _count_digits(match[0])
-        wanted = rules.DIGITS_OF_A_NUMBER if match[0].isdigit() else rules.DIGITS_OF_A_CODE
-        return digits >= wanted and not rules.NO_CODE.fullmatch(match[0]) and self._is_free(match)
+        wanted = documents.DIGITS_OF_A_NUMBER if match[0].isdigit() else documents.DIGITS_OF_A_CODE
+        return (
+            digits >= wanted and not documents.NO_CODE.fullmatch(match[0]) and self._is_free(match)
+        )
 
 
 class DateShift:
@@ -293,7 +309,7 @@ def _moved(days: Iterable[date], shift_days: int) -> Iterable[tuple[date, date]]
 def _read_date(text: str) -> list[date]:
     """Read a whole date in every order that makes sense."""
     parts = _PARTS.findall(text.split(":", maxsplit=1)[0].split(" t", maxsplit=1)[0])
-    months = [rules.MONTH_NUMBERS[part] for part in parts if part in rules.MONTH_NUMBERS]
+    months = [dates.MONTH_NUMBERS[part] for part in parts if part in dates.MONTH_NUMBERS]
     numbers = [part for part in parts if part.isdigit()]
     if len(numbers) == 1 and len(numbers[0]) >= _CERTAIN_ID + 2:
         only = numbers[0]
@@ -321,7 +337,7 @@ def _dates(*triples: tuple[str | int, str | int, str | int]) -> list[date]:
 
 def _kept(text: str) -> bytearray:
     kept = bytearray(len(text))
-    for pattern in rules.KEPT:
+    for pattern in measures.KEPT:
         for match in pattern.finditer(text):
             kept[match.start() : match.end()] = b"\x01" * (match.end() - match.start())
     return kept

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, product
 
-from dicom_export.deidentify.reports.folding import fold_text
+from dicom_export.deidentify.reports.folding import fold_known
 from dicom_export.deidentify.reports.lexicon import is_name, is_ordinary
-from dicom_export.deidentify.reports.rules import PARTICLES, TITLES
 from dicom_export.deidentify.reports.types import Kind, Person
+from dicom_export.deidentify.reports.word_lists import cues
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SHORTEST_FUZZY = 6
@@ -21,7 +21,7 @@ _NOBODY: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Somebody:
+class KnownPerson:
     """One known person."""
 
     kind: Kind
@@ -39,7 +39,7 @@ class Somebody:
 class Staff:
     """The staff of an organization by the words of their names; made once for all its studies."""
 
-    def __init__(self, people: Sequence[Somebody]) -> None:
+    def __init__(self, people: Sequence[KnownPerson]) -> None:
         self.people = people
         self.by_word: dict[str, frozenset[int]] = {}
         numbers: dict[str, set[int]] = {}
@@ -52,7 +52,7 @@ class Staff:
 class People:
     """Everybody who is known, by the words of their names; people are told by their numbers."""
 
-    def __init__(self, close: Sequence[Somebody], staff: Staff) -> None:
+    def __init__(self, close: Sequence[KnownPerson], staff: Staff) -> None:
         self._close = close
         self._staff = staff
         self._owners: dict[str, set[int]] = {}
@@ -65,7 +65,7 @@ class People:
                     for variant in with_one_letter_less(word):
                         self._almost.setdefault(variant, set()).add(word)
 
-    def __getitem__(self, owner: int) -> Somebody:
+    def __getitem__(self, owner: int) -> KnownPerson:
         """Give the person of a number: the staff from 0 up, those close from -1 down."""
         return self._staff.people[owner] if owner >= 0 else self._close[-1 - owner]
 
@@ -114,26 +114,28 @@ def with_one_letter_less(word: str) -> set[str]:
     return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
 
 
-def patient(name: str) -> Somebody | None:
+def patient(name: str) -> KnownPerson | None:
     """Read the patient's name; None where nothing in it can be a name ('RX TORAX', 'TEST')."""
-    return _somebody(name, Kind.PATIENT, None, is_close=True)
+    return _known_person(name, Kind.PATIENT, None, is_close=True)
 
 
-def staff(person: Person, *, is_close: bool) -> Somebody | None:
+def staff(person: Person, *, is_close: bool) -> KnownPerson | None:
     """Read a doctor's or technician's name."""
-    return _somebody(person.name, Kind.DOCTOR, person.pseudonym, is_close=is_close)
+    return _known_person(person.name, Kind.DOCTOR, person.pseudonym, is_close=is_close)
 
 
-def _somebody(name: str, kind: Kind, pseudonym: str | None, *, is_close: bool) -> Somebody | None:
+def _known_person(
+    name: str, kind: Kind, pseudonym: str | None, *, is_close: bool
+) -> KnownPerson | None:
     words, initials = _words(name)
-    written = [word.replace("'", "") for word in _WORD.findall(fold_text(name))]
-    led = {pair for pair in pairwise(written) if pair[0] in PARTICLES}
+    written = [word.replace("'", "") for word in _WORD.findall(fold_known(name))]
+    led = {pair for pair in pairwise(written) if pair[0] in cues().particles}
     led |= {(head, tail) for head, mark, tail in _apostrophes(name) if mark}
     # Modalities hold exams and tests under names that are none.
     if all(is_ordinary(word) and not is_name(word) for word in words):
         return None
-    joined = {one for part in fold_text(name).split("=") for one in _run_together(part)}
-    return Somebody(
+    joined = {one for part in fold_known(name).split("=") for one in _run_together(part)}
+    return KnownPerson(
         kind,
         pseudonym,
         frozenset(words | joined),
@@ -147,21 +149,21 @@ def _somebody(name: str, kind: Kind, pseudonym: str | None, *, is_close: bool) -
 def _words(name: str) -> tuple[set[str], set[str]]:
     words: set[str] = set()
     initials: set[str] = set()
-    for part in re.split(r"[=^]", fold_text(name)):
-        if part.split()[-1:] and part.split()[-1] in PARTICLES:
+    for part in re.split(r"[=^]", fold_known(name)):
+        if part.split()[-1:] and part.split()[-1] in cues().particles:
             # 'LE^KYLIE', 'Kylie Le': no name follows the particle, so it is one.
             words.add(part.split()[-1])
         for piece in part.split():
             written = [
                 word.replace("'", "")
                 for word in _WORD.findall(piece)
-                if word not in PARTICLES and word not in TITLES
+                if word not in cues().particles and word not in cues().titles
             ]
             names = {word for word in written if len(word) > 1}
             words |= names
             initials |= {word[0] for word in written}
             # 'Salinas D.' may be Salinas de la Hoz.
-            initials |= {word[0] for word in _WORD.findall(piece) if word in PARTICLES}
+            initials |= {word[0] for word in _WORD.findall(piece) if word in cues().particles}
             # O'Dwyer is also written O Dwyer, García-López also GarciaLopez.
             words |= {tail for word in _WORD.findall(piece) for tail in _behind_apostrophe(word)}
             if len(written) > 1:
@@ -177,7 +179,7 @@ def _add_joined(part: str, words: set[str]) -> None:
         if len(second) >= _SHORTEST_PART:
             words.add(first + second)
     for first, second, third in zip(written, written[1:], written[2:], strict=False):
-        if first in PARTICLES and second in PARTICLES:
+        if first in cues().particles and second in cues().particles:
             words.add(first + second + third)
 
 
@@ -196,7 +198,7 @@ def _run_together(name: str) -> set[str]:
 
 
 def _apostrophes(name: str) -> list[tuple[str, str, str]]:
-    return [word.rpartition("'") for word in _WORD.findall(fold_text(name))]
+    return [word.rpartition("'") for word in _WORD.findall(fold_known(name))]
 
 
 def _behind_apostrophe(word: str) -> list[str]:

@@ -7,7 +7,6 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dicom_export.deidentify.reports import rules
 from dicom_export.deidentify.reports.folding import BARRIER
 from dicom_export.deidentify.reports.lexicon import (
     has_meaning,
@@ -17,8 +16,10 @@ from dicom_export.deidentify.reports.lexicon import (
     is_ordinary,
 )
 from dicom_export.deidentify.reports.people import People
+from dicom_export.deidentify.reports.rules import dates, name_forms
 from dicom_export.deidentify.reports.types import Kind
-from dicom_export.deidentify.reports.words import Page, Shape, Word
+from dicom_export.deidentify.reports.word_lists import cues, labels
+from dicom_export.deidentify.reports.words import ReportWords, Shape, Word
 
 BEHIND_TITLE = re.compile(r"\(|[.:]{0,2} {0,2}\n?|[./] {0,2}")
 BEHIND_LABEL = re.compile(r"[.)]?(?:[ \t]{0,4}|[ .]{2,40}):[ \t]{0,8}(?:\n[ \t]{0,8}-? ?)?")
@@ -54,40 +55,44 @@ class Run:
 
 
 class Reader:
-    """Reads names in one page."""
+    """Reads names in one report."""
 
-    def __init__(self, page: Page, people: People, apart: Iterable[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self, report: ReportWords, people: People, apart: Iterable[tuple[int, int]] = ()
+    ) -> None:
         """Prepare to read; no name reaches into the stretches of `apart` (known places)."""
-        self._page = page
+        self._report = report
         self._people = people
-        self._words = page.words
+        self._words = report.words
+        self._cues = cues()
+        self._labels = labels()
         self._apart = {
             index
             for start, end in apart
-            for index in range(bisect_left(page.starts, start), bisect_left(page.starts, end))
+            for index in range(bisect_left(report.starts, start), bisect_left(report.starts, end))
         }
 
     def behind(self, index: int, gap: re.Pattern[str]) -> int | None:
         """Give the next word, where only what the pattern allows stands before it."""
         if index + 1 >= len(self._words):
             return None
-        return index + 1 if gap.fullmatch(self._page.gap(index + 1)) else None
+        return index + 1 if gap.fullmatch(self._report.gap(index + 1)) else None
 
     def past_titles(self, index: int | None) -> int | None:
         """Skip 'Dr.', 'la Dra.', 'Sr./Sra.': they stay."""
-        for _ in range(rules.MOST_PARTICLES + 1):
+        for _ in range(name_forms.MOST_PARTICLES + 1):
             if index is None:
                 return None
             text = self._words[index].text
-            if text in rules.TITLES or self._is_letter_title(index):
+            if text in self._cues.titles or self._is_letter_title(index):
                 behind = self.behind(index, BEHIND_TITLE)
-                if behind is not None and self._page.gap(behind) == "(":
+                if behind is not None and self._report.gap(behind) == "(":
                     is_ending = self._words[behind].text == "a"
                     behind = self.behind(behind, _BEHIND_ENDING) if is_ending else None
                 index = behind
             elif self._is_short_role(index):
                 index = self.behind(index, _BEHIND_SHORT_ROLE)
-            elif text in rules.ARTICLES and self.next_text(index) in rules.TITLES:
+            elif text in self._cues.articles and self.next_text(index) in self._cues.titles:
                 index = self.behind(index, BEHIND_WORD)
             else:
                 return index
@@ -96,11 +101,11 @@ class Reader:
     def _is_short_role(self, index: int) -> bool:
         """Tell whether 'Rx' stands between 'Téc.' or 'por' and a name."""
         return (
-            self._words[index].text in rules.SHORT_ROLES
+            self._words[index].text in self._cues.short_roles
             and index > 0
             and (
-                self._words[index - 1].text in rules.TITLES
-                or self._words[index - 1].text in rules.MADE_BY
+                self._words[index - 1].text in self._cues.titles
+                or self._words[index - 1].text in self._cues.by
             )
         )
 
@@ -109,7 +114,7 @@ class Reader:
         word = self._words[index]
         behind = self.behind(index, BEHIND_TITLE)
         return (
-            word.text in rules.LETTER_TITLES
+            word.text in self._cues.letter_titles
             and len(word.text) > 1
             and word.shape is Shape.UPPER
             and behind is not None
@@ -131,7 +136,7 @@ class Reader:
         while at < len(self._words) and count < MOST_WORDS:
             known = self._people.owners(self._words[at].text)
             if at > first:
-                gap = self._page.gap(at)
+                gap = self._report.gap(at)
                 commas += "," in gap
                 goes_on = last is None or bool(owners & known)
                 if not self.joins(at, is_known=goes_on and self._is_known_here(at)):
@@ -142,20 +147,22 @@ class Reader:
                 if owners and known and not owners & known and set(gap) & set(",\n"):
                     break
             word = self._words[at]
-            is_particle = (word.text in rules.PARTICLES and not known) and (
-                at == first or self._page.gap(at) != "-"
+            is_particle = (word.text in self._cues.particles and not known) and (
+                at == first or self._report.gap(at) != "-"
             )
-            if is_particle and at - first - count <= rules.MOST_PARTICLES:
+            if is_particle and at - first - count <= name_forms.MOST_PARTICLES:
                 at += 1
                 continue
             is_other = self._begins_label(at)
-            is_double = last is not None and self._page.gap(at) == "-"
+            is_double = last is not None and self._report.gap(at) == "-"
             if is_other or not (is_double or self._continues(at, is_label=is_label)):
                 break
             # Behind a usual given name, the family name may be any; 'paciente' is less sure.
             sure = _SURE if kind is Kind.PATIENT else 1
-            may_be_any = is_certain or word.tells or count >= sure or self._is_named_next(at)
-            if not may_be_any and not self.is_somebody(at):
+            may_be_any = (
+                is_certain or word.case_is_informative or count >= sure or self._is_named_next(at)
+            )
+            if not may_be_any and not self.is_known_or_usual(at):
                 break
             owners = (owners & known) or owners or known
             last, count = at, count + 1
@@ -166,63 +173,63 @@ class Reader:
 
     def _begins_label(self, index: int) -> bool:
         """Tell whether the next label stands here: 'Surname: Price  Given names: Ann'."""
-        for length in range(1, rules.LONGEST_LABEL + 1):
+        for length in range(1, self._labels.longest + 1):
             behind = index + length
-            if behind > len(self._words) or (length > 1 and self._page.gap(behind - 1) != " "):
+            if behind > len(self._words) or (length > 1 and self._report.gap(behind - 1) != " "):
                 return False
-            if BEHIND_LABEL.match(self._page.text, self._words[behind - 1].end):
+            if BEHIND_LABEL.match(self._report.text, self._words[behind - 1].end):
                 label = tuple(word.text for word in self._words[index:behind])
-                return label in rules.LABELS and length > 1
+                return label in self._labels.kinds and length > 1
         return False
 
     def _is_of_date(self, index: int) -> bool:
         """Tell whether a month or a weekday with a number stands here: 'Ruiz, julio 17'."""
         word = self._words[index]
-        is_number_next = _NUMBER_NEXT.match(self._page.text, word.end)
+        is_number_next = _NUMBER_NEXT.match(self._report.text, word.end)
         return bool(is_number_next) and (
-            word.text in rules.MONTH_NUMBERS or word.text in rules.WEEKDAYS
+            word.text in dates.MONTH_NUMBERS or word.text in dates.WEEKDAYS
         )
 
     def may_begin(self, index: int) -> bool:
         """Tell whether a sentence that goes on here names somebody."""
         first, index = index, self._past_particles(index)
         word = self._words[index]
-        if index > first and not word.tells:
+        if index > first and not word.case_is_informative:
             # 'PACIENTE DE FOTOTIPO...' goes on, 'PACIENTE DE LA CRUZ' is a name if it is known.
-            return bool(self._people.owners(word.text)) and self.is_somebody(index)
-        if word.tells:
+            return bool(self._people.owners(word.text)) and self.is_known_or_usual(index)
+        if word.case_is_informative:
             return word.is_capitalized and self._continues(index, is_label=False)
-        return self.is_somebody(index) or self._is_named_next(index)
+        return self.is_known_or_usual(index) or self._is_named_next(index)
 
-    def is_somebody(self, index: int) -> bool:
+    def is_known_or_usual(self, index: int) -> bool:
         """Tell whether the word is a known or a usual name, in capitals or where none tell."""
         index = self._past_particles(index)
         word = self._words[index]
-        if word.tells and not word.is_capitalized:
+        if word.case_is_informative and not word.is_capitalized:
             return False
         if self._people.owners(word.text):
             return not is_ordinary(word.text) or self.is_patient(word.text)
-        return is_name(word.text) and (word.tells or not has_meaning(word.text))
+        return is_name(word.text) and (word.case_is_informative or not has_meaning(word.text))
 
     def may_be_name(self, word: Word) -> bool:
         """Judge by the form: capitalized and no ordinary word, or a usual name."""
         if len(word.text) == 1:
             return False
-        if word.tells:
+        if word.case_is_informative:
             return word.is_capitalized and (is_name(word.text) or not is_ordinary(word.text))
         return is_name(word.text)
 
     def is_initial(self, index: int) -> bool:
         """Tell an initial from a word of one letter ('a', 'y'), a side ('D') and a bullet."""
         word = self._words[index]
-        if len(word.text) > 1 or (word.tells and word.shape is Shape.LOWER):
+        if len(word.text) > 1 or (word.case_is_informative and word.shape is Shape.LOWER):
             return False
-        if _LABEL_OF_LETTERS.match(self._page.text, word.start):
+        if _LABEL_OF_LETTERS.match(self._report.text, word.start):
             return False
-        is_behind_initial = self._page.gap(index) == "." and len(self._words[index - 1].text) == 1
-        if self._page.gap_after(index).startswith(".") or is_behind_initial:
+        is_behind_initial = self._report.gap(index) == "." and len(self._words[index - 1].text) == 1
+        if self._report.gap_after(index).startswith(".") or is_behind_initial:
             return True
-        if word.text in rules.WORDS_OF_ONE_LETTER or self._page.gap_after(index) != " ":
+        if word.text in name_forms.WORDS_OF_ONE_LETTER or self._report.gap_after(index) != " ":
             return False
         follows = self._words[index + 1] if index + 1 < len(self._words) else None
         return follows is not None and (
@@ -232,20 +239,20 @@ class Reader:
     def is_suffix(self, index: int) -> bool:
         """Tell 'Sr.' behind a name from the title: no name follows it without a comma."""
         return (
-            self._words[index].text in rules.SUFFIXES
-            and self._page.gap(index) in {" ", ", "}
-            and bool(_SUFFIX_ENDS.match(self._page.gap_after(index)))
+            self._words[index].text in self._cues.suffixes
+            and self._report.gap(index) in {" ", ", "}
+            and bool(_SUFFIX_ENDS.match(self._report.gap_after(index)))
         )
 
     def joins(self, index: int, *, is_known: bool = False) -> bool:
         """Tell whether a word can belong to one name with the word before it."""
-        gap = self._page.gap(index)
-        if gap == "., " and self._words[index - 1].text in rules.SUFFIXES:
+        gap = self._report.gap(index)
+        if gap == "., " and self._words[index - 1].text in self._cues.suffixes:
             return True
         if (
             self._is_of_date(index)
             or index in self._apart
-            or _DEGREE.match(self._page.text, self._words[index].start)
+            or _DEGREE.match(self._report.text, self._words[index].start)
         ):
             return False
         if "\n" in gap:
@@ -256,7 +263,7 @@ class Reader:
             return False
         if "." in gap:
             before = self._words[index - 1].text
-            return len(before) == 1 or before in rules.ABBREVIATIONS
+            return len(before) == 1 or before in self._cues.abbreviations
         return True
 
     def next_text(self, index: int) -> str:
@@ -269,8 +276,8 @@ class Reader:
         letters = sum(len(word.text) == 1 for word in words)
         return letters >= _SHORTEST_INITIALS or any(
             len(word.text) > 1
-            and (word.text not in rules.PARTICLES or bool(self._people.owners(word.text)))
-            and word.text not in rules.LETTER_TITLES
+            and (word.text not in self._cues.particles or bool(self._people.owners(word.text)))
+            and word.text not in self._cues.letter_titles
             for word in words
         )
 
@@ -278,7 +285,7 @@ class Reader:
         word = self._words[index]
         if len(word.text) == 1 or self.is_suffix(index):
             return len(word.text) > 1 or self.is_initial(index)
-        is_small = word.tells and word.shape is Shape.LOWER
+        is_small = word.case_is_informative and word.shape is Shape.LOWER
         if self._follows_initial(index) and not is_small and not is_administrative(word.text):
             return True
         if self._people.owners(word.text) and (
@@ -288,13 +295,16 @@ class Reader:
         if is_small:
             return is_label and is_name(word.text) and not has_meaning(word.text)
         if not is_ordinary(word.text) or (
-            is_name(word.text) and not (self._is_label(index) and (word.text,) in rules.LABELS)
+            is_name(word.text)
+            and not (self._is_label(index) and (word.text,) in self._labels.kinds)
         ):
             return True
         # Right behind 'Dr.', or within a name, a capital says more than the word's other meaning;
         # behind a label only where a name follows ('Validado: Varas Valdés').
         is_written_so = (
-            word.shape is Shape.TITLE and word.tells and not is_administrative(word.text)
+            word.shape is Shape.TITLE
+            and word.case_is_informative
+            and not is_administrative(word.text)
         )
         return is_written_so and (not is_label or self.begins_surname(index))
 
@@ -303,9 +313,10 @@ class Reader:
         return (
             index > 1
             and len(self._words[index - 1].text) == 1
-            and self._page.gap(index).startswith(".")
+            and self._report.gap(index).startswith(".")
             and (
-                len(self._words[index - 2].text) == 1 or self._words[index - 2].text in rules.TITLES
+                len(self._words[index - 2].text) == 1
+                or self._words[index - 2].text in self._cues.titles
             )
         )
 
@@ -320,10 +331,10 @@ class Reader:
         )
 
     def _is_titled(self, index: int) -> bool:
-        return index > 0 and self._words[index - 1].text in rules.TITLES
+        return index > 0 and self._words[index - 1].text in self._cues.titles
 
     def _is_label(self, index: int) -> bool:
-        return bool(BEHIND_LABEL.match(self._page.text, self._words[index].end))
+        return bool(BEHIND_LABEL.match(self._report.text, self._words[index].end))
 
     def _is_known_here(self, index: int) -> bool:
         word = self._words[index]
@@ -332,14 +343,14 @@ class Reader:
     def _may_follow_comma(self, index: int, is_expected: bool) -> bool:
         word = self._words[index]
         if is_expected or self._people.owners(word.text):
-            return not word.tells or word.is_capitalized
+            return not word.case_is_informative or word.is_capitalized
         if is_given_name(word.text) and not is_ordinary(word.text):
             return self.may_be_name(word)
         # 'RUIZ DIAZ, Zoila', and where capitals do not tell, at the end of a line.
-        if word.tells:
+        if word.case_is_informative:
             is_turned = self._words[index - 1].shape is Shape.UPPER and word.shape is Shape.TITLE
             return is_turned and len(self._words[index - 1].text) > 1 and not is_ordinary(word.text)
-        ends = self._page.gap_after(index).lstrip(" .")[:1] in {"\n", BARRIER}
+        ends = self._report.gap_after(index).lstrip(" .")[:1] in {"\n", BARRIER}
         return ends and is_given_name(word.text)
 
     def _is_named_next(self, index: int) -> bool:
@@ -347,17 +358,17 @@ class Reader:
         word = self._words[index]
         behind = index + 1
         return (
-            not word.tells
+            not word.case_is_informative
             and len(word.text) > 1
             and (is_given_name(word.text) or not is_ordinary(word.text))
             and behind < len(self._words)
-            and self._page.gap(behind) == " "
-            and self.is_somebody(behind)
+            and self._report.gap(behind) == " "
+            and self.is_known_or_usual(behind)
         )
 
     def _past_particles(self, index: int) -> int:
         while index + 1 < len(self._words) and (
-            self._words[index].text in rules.PARTICLES or self.is_initial(index)
+            self._words[index].text in self._cues.particles or self.is_initial(index)
         ):
             index += 1
         return index
@@ -371,37 +382,40 @@ class Reader:
         word = self._words[index]
         if len(word.text) == 1 or self._is_label(index):
             return False
-        if word.text in rules.PARTICLES:
+        if word.text in self._cues.particles:
             return (
                 index + 1 < len(self._words)
-                and self._page.gap(index + 1) == " "
+                and self._report.gap(index + 1) == " "
                 and is_name(self._words[index + 1].text)
                 and self.may_be_name(self._words[index + 1])
             )
         if is_name(word.text) and not is_ordinary(word.text) and self.may_be_name(word):
             return True
-        end = self._page.text.rfind("\n", 0, word.start)
-        begin = self._page.text.rfind("\n", max(0, end - _FILLED_LINE), end)
+        end = self._report.text.rfind("\n", 0, word.start)
+        begin = self._report.text.rfind("\n", max(0, end - _FILLED_LINE), end)
         is_filled = begin < 0 and end >= _FILLED_LINE
-        return is_filled and (self.may_be_name(word) or not (word.tells or is_ordinary(word.text)))
+        return is_filled and (
+            self.may_be_name(word) or not (word.case_is_informative or is_ordinary(word.text))
+        )
 
     def is_eponymous(self, index: int) -> bool:
         """Tell whether a sign, disease or device is called so: 'mal de Chagas', 'Baker cyst'."""
         words = self._words
         before = index - 1
         while (
-            before >= max(0, index - rules.MOST_PARTICLES)
-            and self._page.gap(before + 1) == " "
-            and (words[before].text in rules.PARTICLES or len(words[before].text) == 1)
+            before >= max(0, index - name_forms.MOST_PARTICLES)
+            and self._report.gap(before + 1) == " "
+            and (words[before].text in self._cues.particles or len(words[before].text) == 1)
         ):
             before -= 1
-        if 0 <= before < index - 1 and words[before].text in rules.EPONYM_NOUNS:
+        if 0 <= before < index - 1 and words[before].text in self._cues.eponym_nouns:
             return True
-        behind = range(index + 1, min(index + rules.MOST_PARTICLES, len(words)))
+        behind = range(index + 1, min(index + name_forms.MOST_PARTICLES, len(words)))
         return any(
-            words[at].text in rules.EPONYM_NOUNS
+            words[at].text in self._cues.eponym_nouns
             and all(
-                self._page.gap(between) in {" ", "-", "'s "} for between in range(index + 1, at + 1)
+                self._report.gap(between) in {" ", "-", "'s "}
+                for between in range(index + 1, at + 1)
             )
             for at in behind
         )

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dicom_export.deidentify.reports import names, places
-from dicom_export.deidentify.reports.folding import fold
+from dicom_export.deidentify.reports.folding import fold_with_offsets
 from dicom_export.deidentify.reports.numbers import DateShift, KnownIds, NumberFinder
 from dicom_export.deidentify.reports.people import People, Staff, patient, staff
 from dicom_export.deidentify.reports.types import Kind, KnownIdentifiers, Person, ScrubbedText, Span
-from dicom_export.deidentify.reports.words import Page, read
+from dicom_export.deidentify.reports.words import ReportWords, find_words
 
 _MOST_ROUNDS = 8
 
@@ -99,15 +99,15 @@ class Scrubber:
         return ScrubbedText(current, dict(sorted(counts.items())), tuple(spans), review)
 
     def _changes(self, text: str) -> tuple[list[_Change], int]:
-        page = read(fold(text))
-        found_places = list(self._found_places(page))
-        found_names, left = names.find(page, self._people, found_places)
+        report = find_words(fold_with_offsets(text))
+        found_places = list(self._found_places(report))
+        found_names, left = names.find(report, self._people, found_places)
         pieces = [
             _Piece(name.start, name.end, name.kind, name.pseudonym or name.kind)
             for name in found_names
         ]
         pieces += [_Piece(*span, Kind.PLACE, Kind.PLACE) for span in found_places]
-        finder = NumberFinder(page, self._ids, self._phrases, self._days)
+        finder = NumberFinder(report, self._ids, self._phrases, self._days)
         pieces += [
             _Piece(
                 found.start,
@@ -117,13 +117,13 @@ class Scrubber:
             )
             for found in finder.find()
         ]
-        return [_change(page, piece) for piece in _joined(pieces)], left
+        return [_change(report, piece) for piece in _joined(pieces)], left
 
-    def _found_places(self, page: Page) -> Iterable[tuple[int, int]]:
+    def _found_places(self, report: ReportWords) -> Iterable[tuple[int, int]]:
         for pattern in self._places:
-            for match in pattern.finditer(page.text):
+            for match in pattern.finditer(report.text):
                 yield match.span()
-        yield from places.named(page)
+        yield from places.named(report)
 
 
 _SHOWN = {Kind.AGE: "AGE 90+"}
@@ -143,8 +143,8 @@ def _joined(pieces: list[_Piece]) -> list[_Piece]:
     return joined
 
 
-def _change(page: Page, piece: _Piece) -> _Change:
-    start, end = page.folded.back(piece.start, piece.end)
+def _change(report: ReportWords, piece: _Piece) -> _Change:
+    start, end = report.folded.back(piece.start, piece.end)
     return _Change(start, end, piece.kind, f"[{piece.shown}]")
 
 

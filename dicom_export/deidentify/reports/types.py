@@ -16,7 +16,7 @@ class Kind(StrEnum):
     DOCTOR = "DOCTOR"
     """Anyone of the staff: doctors, technicians, typists."""
     PERSON = "PERSON"
-    """Somebody else, or nobody knows who: relatives, names behind 'Sr.'."""
+    """KnownPerson else, or nobody knows who: relatives, names behind 'Sr.'."""
     ID = "ID"
     LICENCE = "LICENCE"
     DATE = "DATE"

@@ -14,7 +14,7 @@ from dicom_export.deidentify.reports.folding import BARRIER, Folded
 # parts words, as in names of files.
 _WORD = re.compile(r"(?<![^\W_])[^\W\d_]+(?:'[^\W\d_]+)*(?![^\W_])")
 _LETTER = re.compile(r"[^\W\d_]")
-_OPENERS = frozenset('.:;?!\n"(*•#|-\t>/' + BARRIER)
+_PHRASE_STARTS = frozenset('.:;?!\n"(*•#|-\t>/' + BARRIER)
 
 _MOSTLY = 0.8
 _ALMOST_NONE = 0.01
@@ -37,19 +37,19 @@ class Word:
     start: int
     end: int
     shape: Shape
-    tells: bool
+    case_is_informative: bool
     """Whether capitals mean anything here: not in a line of capitals, nor where there are none."""
-    opens: bool
+    starts_phrase: bool
     """Whether it begins a sentence, an item of a list, or what stands behind a colon."""
 
     @property
     def is_capitalized(self) -> bool:
         """Whether it is written as a name is, where that tells something."""
-        return self.tells and self.shape is not Shape.LOWER
+        return self.case_is_informative and self.shape is not Shape.LOWER
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReportWords:
     """The folded text, its words, and what stands between them."""
 
     folded: Folded = field(repr=False)
@@ -77,7 +77,7 @@ class Page:
         return self.text[self.words[index].end :] + BARRIER
 
 
-def read(folded: Folded) -> Page:
+def find_words(folded: Folded) -> ReportWords:
     """Find the words; takes time in proportion to the text's length."""
     text, original, origin = folded.text, folded.original, folded.origin
     whole = _letters(original)
@@ -94,9 +94,16 @@ def read(folded: Folded) -> Page:
             tells = not has_no_capitals and _share_of_capitals(_letters(line)) < _MOSTLY
         written = original[origin[start] : origin[end - 1] + 1]
         words.append(
-            Word(found[0].replace("'", ""), start, end, _shape(written), tells, _opens(text, start))
+            Word(
+                found[0].replace("'", ""),
+                start,
+                end,
+                _shape(written),
+                tells,
+                _starts_phrase(text, start),
+            )
         )
-    return Page(folded, words, [word.start for word in words])
+    return ReportWords(folded, words, [word.start for word in words])
 
 
 def _letters(text: str) -> str:
@@ -114,8 +121,8 @@ def _shape(written: str) -> Shape:
     return Shape.TITLE if written[0].isupper() else Shape.LOWER
 
 
-def _opens(text: str, start: int) -> bool:
+def _starts_phrase(text: str, start: int) -> bool:
     at = start - 1
     while at >= 0 and text[at] in " \t":
         at -= 1
-    return at < 0 or text[at] in _OPENERS
+    return at < 0 or text[at] in _PHRASE_STARTS
