@@ -1,6 +1,6 @@
 """Report scrubbing in Spanish, Portuguese and English (design, section 6). Plain Python.
 
-``Scrubber(known, directory).scrub(text)`` gives the text without names, numbers, dates, contacts.
+``Scrubber(known, directory).scrub(text)`` returns the text without names, numbers, dates, contacts.
 ``README.md`` names the rooms. ``RULES_VERSION`` covers the rules and the word lists.
 """
 

@@ -1,6 +1,6 @@
-"""Connects the scrubber of reports with what the export knows of a study.
+"""Connects the scrubber with the export: makes the known identifiers of a study.
 
-What the scrubber does, and what it may miss, stands in ``docs/report-scrubbing.md``.
+``docs/report-scrubbing.md`` says what the scrubber does and what it may miss.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dicom_export.deidentify.reports import (
 from dicom_export.model import EligibleStudy, OrganizationNames
 
 ORGANIZATIONS_KEPT = 64
-"""Organizations whose names stay in memory: a discovery takes studies of many in turns."""
+"""Organizations whose names stay in memory: a discovery takes studies of many by turns."""
 
 FEWEST_WORDS_IN_COMMON = 2
 
@@ -38,7 +38,7 @@ _MARK = re.compile(r"\[[A-Z][A-Z0-9 +-]*\]")
 
 @dataclass(frozen=True, slots=True)
 class _Organization:
-    """What is made of an organization's names once, for all its reports."""
+    """The names of an organization, prepared once for all its reports."""
 
     names: OrganizationNames
     doctors: tuple[tuple[str, frozenset[str]], ...] = field(repr=False)
@@ -47,9 +47,9 @@ class _Organization:
 
 
 class ScrubbedByRules:
-    """Scrubs with what a study's files and rows, and its organization's staff list, say.
+    """Scrubs with the identifiers of a study's files and rows and its organization's staff list.
 
-    An organization's names are read when its first report comes and kept for this object's life.
+    An organization's names are read for its first report and kept as long as this object lives.
     """
 
     version = RULES_VERSION
@@ -69,7 +69,7 @@ class ScrubbedByRules:
             DatabaseUnavailable: the organization's names can't be read.
         """
         with self._lock:
-            # Read once, whoever of the threads comes first.
+            # Several threads may need the names at once; the first reads them.
             organization = self._organization(study.organization_id)
         signers = {report.practitioner_id for report in study.reports}
         doctors = organization.names.doctors.items()
@@ -103,18 +103,18 @@ class ScrubbedByRules:
         return f"DOCTOR-{self._key.doctor(practitioner_id)}"
 
     def _pseudonym_of(self, name: str, organization: _Organization) -> str | None:
-        """Tell who is meant by a name as the files spell it; None where nobody or several are."""
+        """Return the pseudonym of a name as the files spell it; None unless one doctor matches."""
         spelt = frozenset(words(name))
         meant = [one for one, listed in organization.doctors if _is_same_person(spelt, listed)]
         return self._pseudonym(meant[0]) if len(meant) == 1 else None
 
 
 def _is_same_person(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Tell whether two names agree in two words, and the shorter says nothing else."""
+    """Whether two names share two words, and the shorter has no other word."""
     shorter, longer = sorted((one, other), key=len)
     return len(shorter) >= FEWEST_WORDS_IN_COMMON and shorter <= longer
 
 
 def _marks(before: str, scrubbed: ScrubbedText) -> frozenset[str]:
-    """Name the marks that the scrubber left, and not what was written like one before."""
+    """Return the marks that the scrubber wrote, without texts of the input that look like marks."""
     return frozenset(_MARK.findall(scrubbed.text)) - frozenset(_MARK.findall(before))

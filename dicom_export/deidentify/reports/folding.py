@@ -1,8 +1,8 @@
-"""A second reading of a text in which all ways of writing a word are the same.
+"""Folds a report: all ways of writing a word become the same, with the way back to the original.
 
 Accents, case, zero-width characters, kinds of spaces, dashes and quotes, full-width and foreign
-digits, and letters of other alphabets that look like Latin ones make no difference there; a map
-leads every place back to the original, which is never changed by reading it.
+digits, and letters of other alphabets that look like Latin ones make no difference in the folded
+text. ``Folded.origin`` maps every character back; the original stays as it is.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from functools import cache
 
 BARRIER = "\x00"
-"""Stands where a placeholder stands: no letter, no digit, no space, and no rule reads past it."""
+"""Stands for each character of a placeholder; no letter, digit or space, so no rule crosses it."""
 
 PLACEHOLDER = re.compile(
     r"\[(?:DOCTOR(?:-[A-Z0-9]{4,32})?|DATE(?: \d{4}-\d{2}-\d{2})?|AGE 90\+|"
     r"PATIENT|PERSON|ID|LICENCE|PHONE|EMAIL|URL|ADDRESS|PLACE)\]"
 )
-"""What the scrubber writes."""
+"""The marks that the scrubber writes."""
 
 # Cyrillic and Greek letters that look like a Latin one (Unicode Technical Standard 39).
 _LOOKALIKES = dict(
@@ -35,9 +35,9 @@ _QUOTES = frozenset("\u2018\u2019\u201b\u2032\u00b4\u0060\u02bc\uff07")
 
 
 def _garbled() -> dict[str, str]:
-    """Give letters as they look when UTF-8 was read as Latin-1 or Windows-1252."""
+    """Map letters that an interface read as Latin-1 or Windows-1252 to the letters meant."""
     pairs = {"\u00c3\ufffd": "\u00c1"}
-    # Of these Windows-1252 has no second character: they cannot be told apart.
+    # Windows-1252 lacks the second byte of several letters; they all become 'Á'.
     for letter in map(chr, (0xAA, 0xB0, 0xBA, *range(0xC0, 0x100))):
         pairs[letter.encode().decode("latin-1")] = letter
         pair = letter.encode().decode("cp1252", errors="ignore")
@@ -52,7 +52,7 @@ _LINES = frozenset("\n\u2028\u2029\x0b\x0c\x85")
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A text read in that way."""
+    """A folded text and its original."""
 
     original: str = field(repr=False)
     text: str = field(repr=False)
@@ -60,7 +60,7 @@ class Folded:
     """For each character of ``text``, the index of the original one that it comes from."""
 
     def back(self, start: int, end: int) -> tuple[int, int]:
-        """Lead a stretch of ``text`` back, with the marks that belong to its last letter."""
+        """Map a range of ``text`` to the original, with the combining marks of its last letter."""
         first, last = self.origin[start], self.origin[end - 1] + 1
         if self.original[last - 1 : last + 1] in _GARBLED:
             last += 1
@@ -70,7 +70,7 @@ class Folded:
 
 
 def fold_with_offsets(original: str) -> Folded:
-    """Read a text; takes time in proportion to its length."""
+    """Fold a text in time proportional to its length."""
     letters: list[str] = []
     origin: list[int] = []
     for match in _STRETCH.finditer(original):
@@ -89,7 +89,7 @@ def fold_with_offsets(original: str) -> Folded:
 
 
 def _with_narrow_gaps(folded: Folded) -> Folded:
-    """Make one blank of two, and two of more: blanks are doubled by chance, columns are wider."""
+    """Make one blank of two, and two of more: typists double blanks, columns have more."""
     letters: list[str] = []
     origin: list[int] = []
     done = 0
@@ -106,7 +106,7 @@ def _with_narrow_gaps(folded: Folded) -> Folded:
 
 
 def fold_known(original: str) -> str:
-    """Give the folded text alone: for tables of words and for known values."""
+    """Fold a known value (a name, an id, a place) as a report is folded."""
     return fold_with_offsets(original).text
 
 

@@ -22,7 +22,7 @@ _NUMBER_FOLLOWS = re.compile(r"[ :=]{1,2}\d")
 _AGE_FOLLOWS = re.compile(r", ?(?:de )?\d{1,3}[ -]?(?:anos?|years?|yrs?|yo|y/o|meses|months)\b")
 _DONE_TO_FOLLOWS = re.compile(r" se l[aeo] [a-z]")
 _IN_NUMBERS = re.compile(r"\d ?$")
-"""A number right before, and no wider gap, as between columns."""
+"""A number directly before, not in another column."""
 _SHORTEST_CERTAIN = 3
 
 
@@ -38,9 +38,9 @@ class KnownFinder:
         self._cues = cues()
 
     def find(self, announced: set[int]) -> tuple[list[Run], set[int]]:
-        """Give the names, and the words of close people's names that read like ordinary ones.
+        """Return the names, and the words of close people's names that read like ordinary words.
 
-        `announced` are the words that something else says are names.
+        ``announced`` are the words that a cue announces as names.
         """
         runs: list[Run] = []
         left: set[int] = set()
@@ -58,7 +58,7 @@ class KnownFinder:
         return runs, left
 
     def _group(self, first: int) -> tuple[Run, bool]:
-        """Read on while the words belong to one known person; judge whether it is a name."""
+        """Read while the words belong to one known person; also return whether it is a name."""
         owners = self._people.owners(self._words[first].text)
         matched = [first]
         start, last, index, loose = first, first, first + 1, 0
@@ -133,7 +133,7 @@ class KnownFinder:
         return any(owner.kind is Kind.PATIENT for owner in owners)
 
     def _is_acting(self, index: int) -> bool:
-        """Tell whether what is said of people only follows: 'Costa refiere', 'Costa, 34 años'."""
+        """Whether the text behind is about a person: 'Costa refiere', 'Costa, 34 años'."""
         end = self._words[index].end
         follows = (_AGE_FOLLOWS, _DONE_TO_FOLLOWS, name_forms.RETURNS)
         if any(pattern.match(self._report.text, end) for pattern in follows):
@@ -146,7 +146,7 @@ class KnownFinder:
         return is_next and self._reader.next_text(index) in self._cues.person_verbs
 
     def _reads_like_a_name(self, index: int) -> bool:
-        """Judge an ordinary word that somebody is called: 'con Blanco', but 'Campo Blanco'."""
+        """Whether an ordinary word is a name here: 'con Blanco' is, 'Campo Blanco' is not."""
         word = self._words[index]
         if not word.is_capitalized or word.starts_phrase:
             return False
@@ -173,7 +173,7 @@ class KnownFinder:
         return count
 
     def _widened(self, run: Run) -> Run:
-        """Take in names right beside a known one, which the files did not tell."""
+        """Extend a known name by names directly beside it that the files lack."""
         first, last = run.first, run.last
         while (
             first > max(0, run.first - MOST_WORDS)
@@ -195,7 +195,7 @@ class KnownFinder:
         return Run(first, last, run.kind)
 
     def _ends_name(self, index: int) -> bool:
-        """Tell whether a last unknown word belongs to 'GARCIA LOPEZ ANA NEREA, DE 5 AÑOS'."""
+        """Whether an unknown last word belongs to the name: 'GARCIA LOPEZ ANA NEREA, DE 5 AÑOS'."""
         if (
             index >= len(self._words)
             or not self._reader.joins(index)

@@ -23,8 +23,7 @@ _SUFFIX = re.compile(
     r"megalia|emia|uria|algia|plasia|trofia|tion|tions|sions|ness|ology|graphy|ectomy|pathy|tomy|"
     r"ically|ously|ical|ble|bles|ibles|aveis|iveis|miento|mientos|mento|mentos)$"
 )
-"""Endings of words that reports are full of and that end no name of this region, behind four
-letters or more."""
+"""Endings of ordinary words, behind four letters or more; no name of this region ends so."""
 
 _LONGEST_CHECKED = 20
 
@@ -32,12 +31,12 @@ _SHORTEST_STEM = 4
 
 
 def is_name(word: str) -> bool:
-    """Whether people are called so, whatever else the word means."""
+    """Whether the word is a name, whatever else it means."""
     return word in lexicon().names
 
 
 def has_meaning(word: str) -> bool:
-    """Whether a name is a common word, too, which even a report may hold now and then."""
+    """Whether a name is also a common word, so that alone it says nothing of a person."""
     return word in lexicon().names_with_meaning or is_ordinary(word)
 
 
@@ -58,7 +57,7 @@ def is_administrative(word: str) -> bool:
 
 @lru_cache(maxsize=100_000)
 def is_ordinary(word: str) -> bool:
-    """Whether a report may hold the word without speaking of anybody."""
+    """Whether the word is an ordinary word of reports, in any number or gender."""
     if word in lexicon().ordinary:
         return True
     if word in lexicon().given_names or word in lexicon().family_names:
@@ -67,7 +66,7 @@ def is_ordinary(word: str) -> bool:
 
 
 def _other_forms(word: str) -> tuple[str, ...]:
-    """Give the singular, and the other gender, of what may be a noun or an adjective."""
+    """Return the singular and the other gender of a noun or an adjective."""
     if len(word) <= _SHORTEST_STEM:
         return ()
     forms = [word[:-1]] if word.endswith("s") else []

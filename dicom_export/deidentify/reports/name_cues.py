@@ -1,4 +1,4 @@
-"""Finds names by what stands around them: titles, labels, deeds, roles, the form of a signature."""
+"""Finds names by their surroundings: titles, labels, verbs, roles, signatures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGEST_LABEL_WORD = 24
 
 
 class CueFinder:
-    """Finds names that something announces, in one report."""
+    """Finds the names that a cue announces in one report."""
 
     def __init__(self, report: ReportWords, reader: Reader) -> None:
         """Prepare for a report and its reader."""
@@ -46,7 +46,7 @@ class CueFinder:
         self._labels = labels()
 
     def find(self) -> Iterator[Run]:
-        """Give the names, which may overlap, in no order."""
+        """Yield the names, which may overlap, in no order."""
         yield from self._titled()
         yield from self._labelled()
         yield from self._behind_actions()
@@ -114,7 +114,7 @@ class CueFinder:
                 yield run
 
     def _spoken_of(self) -> Iterator[Run]:
-        """Find what somebody is called, and parents: written like names."""
+        """Find nicknames, parents, and technicians behind 'hizo la placa'."""
         announced = (
             (name_forms.NICKNAME, Kind.PATIENT),
             (name_forms.PARENT, Kind.PERSON),
@@ -132,7 +132,7 @@ class CueFinder:
                         yield run
 
     def _at(self, start: int) -> int | None:
-        """Give the word that begins at a place of the text."""
+        """Return the word that begins at a place of the text."""
         index = bisect_left(self._report.starts, start)
         return index if index < len(self._words) and self._words[index].start == start else None
 
@@ -165,12 +165,12 @@ class CueFinder:
                 if kind is Kind.PERSON:
                     begin = self._past_of(begin)
                 if begin is not None and ":" in self._report.gap(begin) and not word.starts_phrase:
-                    # A label: `_labelled` knows what may stand behind it.
+                    # `_labelled` handles a label with a colon.
                     continue
-                is_told = word.starts_phrase or (
+                is_label = word.starts_phrase or (
                     begin is not None and "," in self._report.gap(begin)
                 )
-                if word.text in self._cues.comma_labels and not (is_told and not is_weak):
+                if word.text in self._cues.comma_labels and not (is_label and not is_weak):
                     continue
             elif word.text in self._cues.quoted or word.text in self._cues.according:
                 begin, kind, is_weak = self._past_quote(index), Kind.PERSON, True
@@ -316,7 +316,7 @@ class CueFinder:
         )
 
     def _signatures(self) -> Iterator[Run]:
-        """Find the lines at the end that hold a name and nothing else."""
+        """Find lines near the end that hold nothing but a name."""
         text = self._report.text
         begin = len(text)
         for _ in range(_CLOSING_LINES):
@@ -341,7 +341,7 @@ class CueFinder:
 
 
 def label_kind(words: tuple[str, ...]) -> Kind | None:
-    """Tell what follows a label, also with one letter wrong in one of its words."""
+    """Return the kind of name behind a label, also if one letter of the label is wrong."""
     kind = labels().kinds.get(words)
     if kind:
         return kind

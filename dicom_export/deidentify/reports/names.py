@@ -1,4 +1,4 @@
-"""Finds names: of known people anywhere, of others behind what says that a name follows."""
+"""Finds names: those of known people anywhere, others behind a cue that announces a name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STRONGEST_FIRST = (Kind.PATIENT, Kind.DOCTOR, Kind.PERSON)
 
 @dataclass(frozen=True, slots=True)
 class FoundName:
-    """A name, from one place of the folded text to before another."""
+    """A name in the folded text, from ``start`` to before ``end``."""
 
     start: int
     end: int
@@ -33,9 +33,9 @@ class FoundName:
 def find(
     report: ReportWords, people: People, apart: Iterable[tuple[int, int]] = ()
 ) -> tuple[list[FoundName], int]:
-    """Give the names, and how many words of close people's names were left as ordinary words.
+    """Return the names, and the number of words of close people's names that stayed.
 
-    No name reaches into the stretches of `apart` (known places).
+    No name reaches into the ranges of ``apart``, which are known places.
     """
     reader = Reader(report, people, apart)
     announced = list(CueFinder(report, reader).find())
@@ -46,7 +46,7 @@ def find(
 
 
 def _with_particles(report: ReportWords, people: People, run: Run) -> Run:
-    """Take in the particles before a name that are its own: 'De la Cruz'."""
+    """Extend a name by the particles before it that belong to it: 'De la Cruz'."""
     first = run.first
     owners = people.owners(report.words[first].text)
     for at in range(run.first, run.last + 1):
@@ -76,13 +76,13 @@ def _indexes(runs: Iterable[Run]) -> set[int]:
 
 
 def _merged(runs: Iterable[Run]) -> list[Run]:
-    """Join what overlaps; what was told about any part holds for the whole."""
+    """Join overlapping names; the strongest kind that was announced for a part holds for all."""
     merged: list[Run] = []
     for run in sorted(runs, key=lambda run: (run.first, -run.last)):
         if merged and run.first <= merged[-1].last:
             before = merged[-1]
-            told = {before.kind, run.kind}
-            kind = next((kind for kind in _STRONGEST_FIRST if kind in told), None)
+            announced = {before.kind, run.kind}
+            kind = next((kind for kind in _STRONGEST_FIRST if kind in announced), None)
             merged[-1] = Run(before.first, max(before.last, run.last), kind)
         else:
             merged.append(run)
@@ -95,20 +95,20 @@ def _resolved(report: ReportWords, people: People, run: Run) -> FoundName:
     return FoundName(report.words[run.first].start, report.words[run.last].end, kind, pseudonym)
 
 
-def _who(people: People, words: set[str], told: Kind | None) -> tuple[Kind, str | None]:
-    """Tell who is named by these words, in the light of what was told by others around them."""
+def _who(people: People, words: set[str], announced: Kind | None) -> tuple[Kind, str | None]:
+    """Decide who is named by these words, given the kind that a cue announced."""
     counts = Counter(owner for word in words for owner in people.owners(word))
     most = max(counts.values(), default=0)
     best = [people[owner] for owner, count in counts.items() if count == most]
     close = [person for person in best if person.is_close] or best
     doctors = [person for person in close if person.kind is Kind.DOCTOR]
     is_patient = any(person.kind is Kind.PATIENT for person in close)
-    if told is Kind.PATIENT or (
-        is_patient and (told is not Kind.DOCTOR or (not doctors and most > 1))
+    if announced is Kind.PATIENT or (
+        is_patient and (announced is not Kind.DOCTOR or (not doctors and most > 1))
     ):
         return Kind.PATIENT, None
-    if not doctors or (told is Kind.PERSON and most == 1):
-        return told or Kind.PERSON, None
+    if not doctors or (announced is Kind.PERSON and most == 1):
+        return announced or Kind.PERSON, None
     # 'Dra. María' may be any María.
     is_sure = most > 1 or not all(is_given_name(word) for word in words if people.owners(word))
     pseudonyms = {person.pseudonym for person in doctors}

@@ -1,4 +1,4 @@
-"""Finds what is written with digits: dates, ids, phones, licences, ages, addresses; and links."""
+"""Finds dates, ids, phones, licences, ages and addresses; and e-mail addresses and links."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHORTEST_NUMERIC_ID = 5
 _CERTAIN_ID = 6
 _SHORTEST_CORE = 5
 _CHECK_DIGIT = r"(?:-[\dk](?![a-z0-9./-]))?"
-"""Identity cards end in one, which a system may keep apart."""
+"""The check digit of an identity card, which a system may store separately."""
 _DIGITS_OF_A_PHONE = 4
 _SPEAKING = re.compile(r"[:#°]|\bn[o.]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -36,17 +36,17 @@ _MOST_DIGITS_OF_A_YEAR = 4
 
 @dataclass(frozen=True, slots=True)
 class FoundNumber:
-    """A stretch of the folded text to be replaced."""
+    """A range of the folded text to be replaced."""
 
     start: int
     end: int
     kind: Kind
     shown: str | None = None
-    """What stands in its place, other than the kind."""
+    """The text in the brackets, if not the kind."""
 
 
 class KnownIds:
-    """The study's own numbers, found however they are broken by points, strokes and blanks."""
+    """The study's own numbers, with or without points, strokes and blanks in them."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         patterns = {pattern for value in ids for pattern in _patterns(value)}
@@ -66,7 +66,7 @@ def _patterns(value: str) -> list[str]:
     letters = [letter for letter in fold_known(value) if letter.isascii() and letter.isalnum()]
     code = "".join(letters).lstrip("0")
     digits = sum(map(str.isdigit, code))
-    # Four digits alone are a year, a dose, a matrix: only a word before them tells (documents.IDS).
+    # Four digits alone may be a year, a dose, a matrix: documents.LABELLED_ID needs a label.
     shortest = _SHORTEST_NUMERIC_ID if digits == len(code) else _SHORTEST_ID
     if digits == 0 or len(code) < shortest:
         return []
@@ -84,7 +84,7 @@ def _loosely(code: str) -> str:
 class NumberFinder:
     """Finds numbers in one folded text.
 
-    What is found is hidden from the rules that come later, so that no two of them share a digit.
+    A found number is hidden from the rules that come later, so no two of them share a digit.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class NumberFinder:
         self._found: list[FoundNumber] = []
 
     def find(self) -> list[FoundNumber]:
-        """Give everything found, in order."""
+        """Return all numbers in order."""
         for phrase in self._phrases:
             self._take(phrase, Kind.ADDRESS)
         self._take_all(self._ids.finditer(self._text), Kind.ID, may_take=self._is_certain_id)
@@ -177,7 +177,7 @@ class NumberFinder:
             self._text = "".join([*parts, self._text[done:]])
 
     def _end_of_address(self, start: int, stop: int) -> int:
-        """Stop at a phone's label, and at another or a sentence if a number stands before it."""
+        """Stop at the label of a phone; behind a number also at any label or a new sentence."""
         text = self._text[start:stop]
         for match in _NEXT_LABEL.finditer(text):
             is_phone = match[0].strip(" ,;-").startswith(("tel", "fon", "phon", "cel", "fax"))
@@ -187,7 +187,7 @@ class NumberFinder:
         return start + len(text.rstrip(" .,;"))
 
     def _grouped_phone(self, start: int, stop: int) -> int:
-        """Give a phone number's end, before a measurement behind it; `start` where it is none."""
+        """Return the end of a phone number, before any measurement; ``start`` if it is no phone."""
         kept = self._kept.find(1, start, stop)
         text = self._text[start : stop if kept < 0 else kept].rstrip(" .-(")
         groups = sorted(map(len, re.findall(r"\d+", text)), reverse=True)
@@ -201,14 +201,14 @@ class NumberFinder:
         return start + len(text)
 
     def _international_phone(self, start: int, stop: int) -> int:
-        """Give its end, before a measurement behind it; `start` where too little is left."""
+        """Return the end of the number, before any measurement; ``start`` if it is too short."""
         kept = self._kept.find(1, start, stop)
         text = self._text[start : stop if kept < 0 else kept].rstrip(" .-(")
         is_long = _count_digits(text) >= contacts.DIGITS_OF_AN_INTERNATIONAL_PHONE
         return start + len(text) if is_long else start
 
     def _is_street(self, match: re.Match[str]) -> bool:
-        """Judge the words of a street's name: capitalized or, where that tells nothing, a name."""
+        """Whether the words of a street are capitalized or, if case says nothing, like a name."""
         if "name" not in match.re.groupindex:
             return True
         named = False
@@ -277,24 +277,24 @@ class NumberFinder:
 
 
 class DateShift:
-    """The days that the de-identified files show, moved as they are there.
+    """The study's days, shifted as in the de-identified files.
 
-    A date that is none of these is never moved: a number mistaken for a date, or the day that a
-    form was printed, which stands in every report, would give away by how much.
+    No other date is shifted: a number mistaken for a date, or the print date of a form, which is
+    in every report, would disclose the shift.
     """
 
     def __init__(self, days: Iterable[date], shift_days: int | None) -> None:
         self._shown = {} if shift_days is None else dict(_moved(days, shift_days))
 
     def shifted(self, text: str) -> str | None:
-        """Give the moved day, where the text is one of the files' days."""
+        """Return the mark with the shifted day if the text is a day of the study."""
         for day in _read_date(text):
             if day in self._shown:
                 return f"{Kind.DATE} {self._shown[day].isoformat()}"
         return None
 
     def is_shown(self, text: str) -> bool:
-        """Tell whether the text is a moved day that this object gave."""
+        """Whether the text is a shifted day of the study."""
         return text in {day.isoformat() for day in self._shown.values()}
 
 
@@ -307,7 +307,7 @@ def _moved(days: Iterable[date], shift_days: int) -> Iterable[tuple[date, date]]
 
 
 def _read_date(text: str) -> list[date]:
-    """Read a whole date in every order that makes sense."""
+    """Read a date in every order that is possible."""
     parts = _PARTS.findall(text.split(":", maxsplit=1)[0].split(" t", maxsplit=1)[0])
     months = [dates.MONTH_NUMBERS[part] for part in parts if part in dates.MONTH_NUMBERS]
     numbers = [part for part in parts if part.isdigit()]
@@ -350,7 +350,7 @@ _NEXT_LABEL = re.compile(
 )
 
 
-# A number goes on in the next line, where lines are filled.
+# Filled lines: a number may continue in the next line.
 _WRAPPED = re.compile(r"(?<=[^\n]{50})\n(?=[(+]?\d)")
 
 

@@ -1,4 +1,4 @@
-"""The people that are known by name, found by any word of it."""
+"""The known people of a study, looked up by any word of their names."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class KnownPerson:
     words: frozenset[str] = field(repr=False)
     initials: frozenset[str] = field(repr=False)
     is_close: bool
-    """Whether this person has to do with the study, or is only one of the staff."""
+    """Whether the person belongs to the study, not only to the staff."""
     led: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
     """Particles, each with the word behind it: ('de', 'la'), ('la', 'cruz')."""
     joined: frozenset[str] = field(default=frozenset(), repr=False)
-    """Those of the words that are the whole name in one: no word of any language is one of them."""
+    """Whole names written as one word; no language has such a word."""
 
 
 class Staff:
-    """The staff of an organization by the words of their names; made once for all its studies."""
+    """The staff of an organization by the words of their names; built once for all its studies."""
 
     def __init__(self, people: Sequence[KnownPerson]) -> None:
         self.people = people
@@ -50,7 +50,7 @@ class Staff:
 
 
 class People:
-    """Everybody who is known, by the words of their names; people are told by their numbers."""
+    """The people of a study and the staff by the words of their names; each has a number."""
 
     def __init__(self, close: Sequence[KnownPerson], staff: Staff) -> None:
         self._close = close
@@ -66,11 +66,11 @@ class People:
                         self._almost.setdefault(variant, set()).add(word)
 
     def __getitem__(self, owner: int) -> KnownPerson:
-        """Give the person of a number: the staff from 0 up, those close from -1 down."""
+        """Return the person of a number: staff from 0 up, people of the study from -1 down."""
         return self._staff.people[owner] if owner >= 0 else self._close[-1 - owner]
 
     def owners(self, word: str) -> frozenset[int]:
-        """Tell whose name the word belongs to, also with one letter wrong where that is safe."""
+        """Return whose name holds the word, also with one wrong letter if nothing else is meant."""
         found = self._found.get(word)
         if found is None:
             found = self._found[word] = self._look_up(word)
@@ -88,34 +88,33 @@ class People:
             owner
             for name in meant
             for owner in self._owners[name]
-            # Nobody mistypes the first letter and does not see it.
+            # A wrong first letter is rare: typists see it.
             if name[0] == word[0]
         )
 
     def is_led(self, owners: Iterable[int], particle: str, word: str) -> bool:
-        """Tell whether the particle stands before the word in the name of any of these."""
+        """Whether the particle stands before the word in one of these people's names."""
         return any((particle, word) in self[owner].led for owner in owners)
 
     def is_whole(self, word: str) -> bool:
-        """Tell whether the word is somebody's whole name in one."""
+        """Whether the word is a whole name written as one word."""
         return any(word in self[owner].joined for owner in self.owners(word))
 
     def with_initial(self, owners: Iterable[int], letter: str) -> bool:
-        """Tell whether a name of any of these begins with the letter."""
+        """Whether a name of one of these people begins with the letter."""
         return any(letter in self[owner].initials for owner in owners)
 
 
 def with_one_letter_less(word: str) -> set[str]:
-    """Give the word and what is left of it without any one letter.
+    """Return the word and every variant of it without one letter.
 
-    Two words share one of these where one letter is wrong, missing, too many or swapped with its
-    neighbour.
+    Two words share a variant if one letter is wrong, missing, extra or swapped with its neighbour.
     """
     return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
 
 
 def patient(name: str) -> KnownPerson | None:
-    """Read the patient's name; None where nothing in it can be a name ('RX TORAX', 'TEST')."""
+    """Read the patient's name; None if no word can be a name ('RX TORAX', 'TEST')."""
     return _known_person(name, Kind.PATIENT, None, is_close=True)
 
 
@@ -131,7 +130,7 @@ def _known_person(
     written = [word.replace("'", "") for word in _WORD.findall(fold_known(name))]
     led = {pair for pair in pairwise(written) if pair[0] in cues().particles}
     led |= {(head, tail) for head, mark, tail in _apostrophes(name) if mark}
-    # Modalities hold exams and tests under names that are none.
+    # Modalities store exams and tests under such names.
     if all(is_ordinary(word) and not is_name(word) for word in words):
         return None
     joined = {one for part in fold_known(name).split("=") for one in _run_together(part)}

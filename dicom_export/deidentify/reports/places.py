@@ -1,4 +1,4 @@
-"""Finds facilities and organizations: known ones by their names, others by what they are called."""
+"""Finds facilities and organizations: known names, and names with a word such as 'Hospital'."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHORTEST_ALONE = 5
 
 
 def patterns(names: Iterable[str]) -> list[re.Pattern[str]]:
-    """Make a pattern of each name, which bears other spaces, full stops and dashes."""
+    """Make a pattern of the names that allows other spaces, full stops and dashes."""
     made: dict[str, None] = {}
     for name in names:
         words = _WORD.findall(fold_known(name))
@@ -28,12 +28,12 @@ def patterns(names: Iterable[str]) -> list[re.Pattern[str]]:
 
 
 def _is_common(words: list[str]) -> bool:
-    """Tell a name of one ordinary word ('Central', 'Tórax'), which would be removed everywhere."""
+    """Whether a name is one ordinary word ('Central', 'Tórax'), which would go everywhere."""
     return len(words) == 1 and (is_ordinary(words[0]) or len(words[0]) < _SHORTEST_ALONE)
 
 
 def named(report: ReportWords) -> Iterable[tuple[int, int]]:
-    """Find 'Hospital San Roque', 'St. Brendan Hospital': only where capitals tell."""
+    """Find 'Hospital San Roque', 'St. Brendan Hospital' in lines of mixed case."""
     words = report.words
     for index, word in enumerate(words):
         if not word.is_capitalized:

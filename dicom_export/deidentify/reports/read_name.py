@@ -1,4 +1,4 @@
-"""Reads a name that begins at a word: how far it goes, what may belong to it."""
+"""Reads a name that begins at a given word: where it ends, which words belong to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_WORDS = 8
 _LABEL_OF_LETTERS = re.compile(
     r"[a-z]\.[a-z](?:\.[a-z])?\.?(?: ?[:#]| n(?:[o\u00b0]|\.)| ?[a-z]?-?\d)"
 )
-"""'C.I.: 12', 'D.N.I. N\u00b0 3', 'F.N.: 4' are no initials."""
+"""Labels, not initials: 'C.I.: 12', 'D.N.I. N\u00b0 3', 'F.N.: 4'."""
 _BEHIND_SHORT_ROLE = re.compile(" ")
 _BEHIND_ENDING = re.compile(r"\)[.:]{0,2} {0,2}")
 """Behind the 'a' of 'Dr(a).'."""
@@ -46,12 +46,12 @@ _SURE = 2
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Words, from the first to the last, that are taken for a name."""
+    """A name: the words from ``first`` to ``last``, both included."""
 
     first: int
     last: int
     kind: Kind | None
-    """What the words before it say; None where only the name itself speaks."""
+    """The kind that a cue announced; None without a cue."""
 
 
 class Reader:
@@ -60,7 +60,7 @@ class Reader:
     def __init__(
         self, report: ReportWords, people: People, apart: Iterable[tuple[int, int]] = ()
     ) -> None:
-        """Prepare to read; no name reaches into the stretches of `apart` (known places)."""
+        """Prepare to read; no name reaches into the ranges of ``apart`` (known places)."""
         self._report = report
         self._people = people
         self._words = report.words
@@ -73,13 +73,13 @@ class Reader:
         }
 
     def behind(self, index: int, gap: re.Pattern[str]) -> int | None:
-        """Give the next word, where only what the pattern allows stands before it."""
+        """Return the next word if the pattern matches the gap before it."""
         if index + 1 >= len(self._words):
             return None
         return index + 1 if gap.fullmatch(self._report.gap(index + 1)) else None
 
     def past_titles(self, index: int | None) -> int | None:
-        """Skip 'Dr.', 'la Dra.', 'Sr./Sra.': they stay."""
+        """Skip 'Dr.', 'la Dra.', 'Sr./Sra.': titles stay in the report."""
         for _ in range(name_forms.MOST_PARTICLES + 1):
             if index is None:
                 return None
@@ -99,7 +99,7 @@ class Reader:
         return index
 
     def _is_short_role(self, index: int) -> bool:
-        """Tell whether 'Rx' stands between 'Téc.' or 'por' and a name."""
+        """Whether 'Rx' stands between 'Téc.' or 'por' and a name."""
         return (
             self._words[index].text in self._cues.short_roles
             and index > 0
@@ -110,7 +110,7 @@ class Reader:
         )
 
     def _is_letter_title(self, index: int) -> bool:
-        """Tell whether 'TR' stands before a name in 'por TR Ana Ruiz'."""
+        """Whether 'TR' stands before a name, as in 'por TR Ana Ruiz'."""
         word = self._words[index]
         behind = self.behind(index, BEHIND_TITLE)
         return (
@@ -124,10 +124,10 @@ class Reader:
     def read(
         self, index: int | None, kind: Kind, *, is_label: bool = False, is_certain: bool = True
     ) -> Run | None:
-        """Read a name that begins at a word; None where none begins there.
+        """Read a name that begins at a word; None if no name begins there.
 
-        With `is_certain` false, a sentence may go on where capitals tell nothing, so only known and
-        usual names are read there.
+        With ``is_certain`` false, the words may be the rest of a sentence: where case says nothing,
+        only known and usual names are read.
         """
         if index is None:
             return None
@@ -172,7 +172,7 @@ class Reader:
         return Run(first, last, kind)
 
     def _begins_label(self, index: int) -> bool:
-        """Tell whether the next label stands here: 'Surname: Price  Given names: Ann'."""
+        """Whether the next label begins here: 'Surname: Price  Given names: Ann'."""
         for length in range(1, self._labels.longest + 1):
             behind = index + length
             if behind > len(self._words) or (length > 1 and self._report.gap(behind - 1) != " "):
@@ -183,7 +183,7 @@ class Reader:
         return False
 
     def _is_of_date(self, index: int) -> bool:
-        """Tell whether a month or a weekday with a number stands here: 'Ruiz, julio 17'."""
+        """Whether a month or a weekday with a number stands here: 'Ruiz, julio 17'."""
         word = self._words[index]
         is_number_next = _NUMBER_NEXT.match(self._report.text, word.end)
         return bool(is_number_next) and (
@@ -191,7 +191,7 @@ class Reader:
         )
 
     def may_begin(self, index: int) -> bool:
-        """Tell whether a sentence that goes on here names somebody."""
+        """Whether a sentence that continues here names a person."""
         first, index = index, self._past_particles(index)
         word = self._words[index]
         if index > first and not word.case_is_informative:
@@ -202,7 +202,7 @@ class Reader:
         return self.is_known_or_usual(index) or self._is_named_next(index)
 
     def is_known_or_usual(self, index: int) -> bool:
-        """Tell whether the word is a known or a usual name, in capitals or where none tell."""
+        """Whether the word is a known or a usual name, with a capital if case says something."""
         index = self._past_particles(index)
         word = self._words[index]
         if word.case_is_informative and not word.is_capitalized:
@@ -212,7 +212,7 @@ class Reader:
         return is_name(word.text) and (word.case_is_informative or not has_meaning(word.text))
 
     def may_be_name(self, word: Word) -> bool:
-        """Judge by the form: capitalized and no ordinary word, or a usual name."""
+        """Whether it is capitalized and no ordinary word, or a usual name."""
         if len(word.text) == 1:
             return False
         if word.case_is_informative:
@@ -220,7 +220,7 @@ class Reader:
         return is_name(word.text)
 
     def is_initial(self, index: int) -> bool:
-        """Tell an initial from a word of one letter ('a', 'y'), a side ('D') and a bullet."""
+        """Whether it is an initial, not a word ('a', 'y'), a side ('D') or a bullet."""
         word = self._words[index]
         if len(word.text) > 1 or (word.case_is_informative and word.shape is Shape.LOWER):
             return False
@@ -237,7 +237,7 @@ class Reader:
         )
 
     def is_suffix(self, index: int) -> bool:
-        """Tell 'Sr.' behind a name from the title: no name follows it without a comma."""
+        """Whether 'Sr.' ends a name; as a title it has a name behind it without a comma."""
         return (
             self._words[index].text in self._cues.suffixes
             and self._report.gap(index) in {" ", ", "}
@@ -245,7 +245,7 @@ class Reader:
         )
 
     def joins(self, index: int, *, is_known: bool = False) -> bool:
-        """Tell whether a word can belong to one name with the word before it."""
+        """Whether a word can belong to the same name as the word before it."""
         gap = self._report.gap(index)
         if gap == "., " and self._words[index - 1].text in self._cues.suffixes:
             return True
@@ -267,11 +267,11 @@ class Reader:
         return True
 
     def next_text(self, index: int) -> str:
-        """Give the next word's text, or nothing."""
+        """Return the text of the next word, or ''."""
         return self._words[index + 1].text if index + 1 < len(self._words) else ""
 
     def _is_enough(self, first: int, last: int) -> bool:
-        """Ask for a name, or for two initials."""
+        """Whether the words hold a name, or two initials."""
         words = [self._words[at] for at in range(first, last + 1)]
         letters = sum(len(word.text) == 1 for word in words)
         return letters >= _SHORTEST_INITIALS or any(
@@ -299,8 +299,8 @@ class Reader:
             and not (self._is_label(index) and (word.text,) in self._labels.kinds)
         ):
             return True
-        # Right behind 'Dr.', or within a name, a capital says more than the word's other meaning;
-        # behind a label only where a name follows ('Validado: Varas Valdés').
+        # Behind 'Dr.' or within a name, a capital outweighs the word's other meaning; behind a
+        # label only if a name follows ('Validado: Varas Valdés').
         is_written_so = (
             word.shape is Shape.TITLE
             and word.case_is_informative
@@ -309,7 +309,7 @@ class Reader:
         return is_written_so and (not is_label or self.begins_surname(index))
 
     def _follows_initial(self, index: int) -> bool:
-        """Tell whether 'Dr. E.' stands before the word."""
+        """Whether 'Dr. E.' stands before the word."""
         return (
             index > 1
             and len(self._words[index - 1].text) == 1
@@ -321,7 +321,7 @@ class Reader:
         )
 
     def begins_surname(self, index: int) -> bool:
-        """Tell whether a surname that is no ordinary word stands right behind the word."""
+        """Whether a surname that is no ordinary word stands directly behind the word."""
         behind = index + 1
         return (
             behind < len(self._words)
@@ -346,7 +346,7 @@ class Reader:
             return not word.case_is_informative or word.is_capitalized
         if is_given_name(word.text) and not is_ordinary(word.text):
             return self.may_be_name(word)
-        # 'RUIZ DIAZ, Zoila', and where capitals do not tell, at the end of a line.
+        # 'RUIZ DIAZ, Zoila'; where case says nothing, at the end of a line.
         if word.case_is_informative:
             is_turned = self._words[index - 1].shape is Shape.UPPER and word.shape is Shape.TITLE
             return is_turned and len(self._words[index - 1].text) > 1 and not is_ordinary(word.text)
@@ -354,7 +354,7 @@ class Reader:
         return ends and is_given_name(word.text)
 
     def _is_named_next(self, index: int) -> bool:
-        """Tell whether an unknown word stands right before a usual name: 'VIOLETA FLORES'."""
+        """Whether an unknown word stands directly before a usual name: 'VIOLETA FLORES'."""
         word = self._words[index]
         behind = index + 1
         return (
@@ -374,11 +374,11 @@ class Reader:
         return index
 
     def is_patient(self, word: str) -> bool:
-        """Tell whether the patient is called so."""
+        """Whether the word is part of the patient's name."""
         return any(self._people[owner].kind is Kind.PATIENT for owner in self._people.owners(word))
 
     def _is_wrapped_name(self, index: int) -> bool:
-        """Tell whether a name goes on in the next line: surely a usual one, any in filled lines."""
+        """Whether a name continues in the next line: any name in filled lines, else a usual one."""
         word = self._words[index]
         if len(word.text) == 1 or self._is_label(index):
             return False
@@ -399,7 +399,7 @@ class Reader:
         )
 
     def is_eponymous(self, index: int) -> bool:
-        """Tell whether a sign, disease or device is called so: 'mal de Chagas', 'Baker cyst'."""
+        """Whether the word names a sign, disease or device: 'mal de Chagas', 'Baker cyst'."""
         words = self._words
         before = index - 1
         while (

@@ -1,4 +1,4 @@
-"""Takes what identifies out of a report (design, section 6; the rules: ``rules``)."""
+"""Removes identifiers from a report (design, section 6)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_ROUNDS = 8
 
 
 class Directory:
-    """The staff and the places of an organization: made once, used for all its studies."""
+    """The staff and the places of an organization; built once for all its studies."""
 
     def __init__(self, staff_names: Iterable[Person] = (), place_names: Iterable[str] = ()) -> None:
         """Prepare the names; the order of either does not matter."""
@@ -30,7 +30,7 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A stretch of the folded text and what takes its place."""
+    """A range of the folded text and its replacement."""
 
     start: int
     end: int
@@ -40,7 +40,7 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A stretch of an original text and what takes its place."""
+    """A range of a text and its replacement."""
 
     start: int
     end: int
@@ -61,11 +61,11 @@ class Scrubber:
         """Prepare for a study.
 
         Args:
-            known: What the study's files and the warehouse say about it.
+            known: The identifiers that the study's files and the warehouse hold.
             directory: The organization's staff and places.
-            shift_days: By how much the files' dates are moved. With it, a date that equals one of
-                ``known.study_dates`` is shown moved, '[DATE 2017-03-04]', as the files show it; all
-                other dates, and all without it, become '[DATE]'.
+            shift_days: The shift of the files' dates. With it, a date that equals one of
+                ``known.study_dates`` becomes '[DATE 2017-03-04]', the shifted day that the files
+                show. All other dates, and all dates without it, become '[DATE]'.
         """
         directory = directory or Directory()
         patients = (patient(name) for name in known.patient_names)
@@ -78,10 +78,9 @@ class Scrubber:
         self._days = DateShift((*known.study_dates,), shift_days)
 
     def scrub(self, text: str) -> ScrubbedText:
-        """Give the text without what identifies; the same input gives the same output.
+        """Return the text without identifiers; the same input gives the same output.
 
-        What was scrubbed stays as it is when it is scrubbed again. Time grows in proportion to the
-        length of the text.
+        Scrubbing a scrubbed text changes nothing. Time grows in proportion to the length.
         """
         rounds: list[list[_Change]] = []
         current = text
@@ -130,7 +129,7 @@ _SHOWN = {Kind.AGE: "AGE 90+"}
 
 
 def _joined(pieces: list[_Piece]) -> list[_Piece]:
-    """Make one of those that overlap, called after the longest."""
+    """Join overlapping pieces; the longest gives the kind."""
     joined: list[_Piece] = []
     for piece in sorted(pieces, key=lambda piece: (piece.start, -piece.end)):
         if joined and piece.start < joined[-1].end:
@@ -158,7 +157,7 @@ def _applied(text: str, changes: Sequence[_Change]) -> str:
 
 
 def _spans_in_original(rounds: Sequence[Sequence[_Change]]) -> list[Span]:
-    """Lead the changes of later rounds back through the earlier ones."""
+    """Map the changes of later rounds back through the earlier rounds."""
     ways = [_Way(changes) for changes in rounds]
     spans: list[Span] = []
     for number, changes in enumerate(rounds):
@@ -171,7 +170,7 @@ def _spans_in_original(rounds: Sequence[Sequence[_Change]]) -> list[Span]:
 
 
 class _Way:
-    """Leads places of a text back to where they were before one round of changes."""
+    """Maps places of a text to the text before one round of changes."""
 
     def __init__(self, changes: Sequence[_Change]) -> None:
         self._behind: list[int] = []
@@ -182,5 +181,5 @@ class _Way:
             self._moved.append(moved)
 
     def back(self, place: int) -> int:
-        """Lead back a place that lies in no replacement."""
+        """Map a place that lies in no replacement."""
         return place - self._moved[bisect_right(self._behind, place)]

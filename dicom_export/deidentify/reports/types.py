@@ -1,4 +1,4 @@
-"""What the scrubber knows of a study, and what it answers. No ``repr`` shows a value."""
+"""The input and the result of the scrubber. No ``repr`` shows a value."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What was removed; the value is the word within the brackets that take its place."""
+    """The kind of a removed text; its value stands within the brackets that replace the text."""
 
     PATIENT = "PATIENT"
     DOCTOR = "DOCTOR"
     """Anyone of the staff: doctors, technicians, typists."""
     PERSON = "PERSON"
-    """KnownPerson else, or nobody knows who: relatives, names behind 'Sr.'."""
+    """Relatives, and names behind 'Sr.' that belong to no known person."""
     ID = "ID"
     LICENCE = "LICENCE"
     DATE = "DATE"
@@ -35,17 +35,17 @@ _PSEUDONYM = re.compile(r"DOCTOR-[A-Z0-9]{4,32}")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One of the staff.
+    """A member of the staff: a doctor, a technician.
 
     Raises:
-        ValueError: The pseudonym is not of the form 'DOCTOR-' and 4 to 32 capitals or digits, by
-            which a second run knows it again.
+        ValueError: The pseudonym is not 'DOCTOR-' and 4 to 32 capitals or digits; by this form a
+            second run recognizes it.
     """
 
     name: str = field(repr=False)
-    """As it is written anywhere: 'Lucía Berrondo', 'BERRONDO^LUCIA', 'Berrondo, Lucía'."""
+    """In any order and case: 'Lucía Berrondo', 'BERRONDO^LUCIA', 'Berrondo, Lucía'."""
     pseudonym: str | None = None
-    """What stands for the name; None: '[DOCTOR]'."""
+    """Replaces the name; None: '[DOCTOR]' does."""
 
     def __post_init__(self) -> None:
         if self.pseudonym is not None and not _PSEUDONYM.fullmatch(self.pseudonym):
@@ -54,7 +54,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class KnownIdentifiers:
-    """What the study's own files and the warehouse say about who is in the report."""
+    """The identifiers of a study that its files and the warehouse hold."""
 
     patient_names: tuple[str, ...] = field(default=(), repr=False)
     """DICOM person names (PN) or plain ones: the patient's, other names, the mother's."""
@@ -64,14 +64,14 @@ class KnownIdentifiers:
     ids: tuple[str, ...] = field(default=(), repr=False)
     """Patient ids, documents, accession numbers, UIDs, phone numbers."""
     phrases: tuple[str, ...] = field(default=(), repr=False)
-    """Anything else that must not stay as it is written, such as the patient's address."""
+    """Other texts that must go, such as the patient's address."""
     doctors: tuple[Person, ...] = field(default=(), repr=False)
-    """Those who have to do with the study: signer, referring, performing, technician."""
+    """The doctors and technicians of the study: signer, referring, performing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of the report as it was: where, and what, never the value."""
+    """The place and kind of a removed text, never its value."""
 
     start: int
     end: int
@@ -80,12 +80,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ScrubbedText:
-    """A report that may leave."""
+    """A report without identifiers."""
 
     text: str = field(repr=False)
     counts: Mapping[Kind, int]
-    """How many of each kind were replaced; fit to be logged."""
+    """Replaced texts per kind; safe to log."""
     spans: tuple[Span, ...] = field(repr=False)
-    """What was replaced, by offset in the text that was given."""
+    """The replaced texts, as offsets (code points) in the input."""
     review: int = 0
-    """Words that are a known name and were left, since they read like ordinary words here."""
+    """Words that are a known name and stayed because they read like ordinary words there."""

@@ -1,4 +1,4 @@
-"""A report as lines and words, with what its letters tell: capitals, beginnings of sentences."""
+"""The words of a report, with their case and whether they start a phrase."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from enum import Enum, auto
 
 from dicom_export.deidentify.reports.folding import BARRIER, Folded
 
-# A word has no digit beside it: the T of "T4" and the MAR of "03MAR2018" are none. An underscore
-# parts words, as in names of files.
+# A word has no digit beside it: neither the T of "T4" nor the MAR of "03MAR2018" is one. An
+# underscore separates words, as in names of files.
 _WORD = re.compile(r"(?<![^\W_])[^\W\d_]+(?:'[^\W\d_]+)*(?![^\W_])")
 _LETTER = re.compile(r"[^\W\d_]")
 _PHRASE_STARTS = frozenset('.:;?!\n"(*•#|-\t>/' + BARRIER)
@@ -38,19 +38,19 @@ class Word:
     end: int
     shape: Shape
     case_is_informative: bool
-    """Whether capitals mean anything here: not in a line of capitals, nor where there are none."""
+    """Whether its line mixes capitals and small letters, so that a capital says something."""
     starts_phrase: bool
-    """Whether it begins a sentence, an item of a list, or what stands behind a colon."""
+    """Whether it begins a sentence, an item of a list, or the text behind a colon."""
 
     @property
     def is_capitalized(self) -> bool:
-        """Whether it is written as a name is, where that tells something."""
+        """Whether it has a capital in a line where capitals say something."""
         return self.case_is_informative and self.shape is not Shape.LOWER
 
 
 @dataclass(frozen=True, slots=True)
 class ReportWords:
-    """The folded text, its words, and what stands between them."""
+    """The folded text and its words."""
 
     folded: Folded = field(repr=False)
     words: Sequence[Word] = field(repr=False)
@@ -63,27 +63,27 @@ class ReportWords:
         return self.folded.text
 
     def between(self, start: int, end: int) -> Sequence[Word]:
-        """Give the words that begin within a stretch of the text."""
+        """Return the words that begin in a range of the text."""
         return self.words[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
 
     def gap(self, index: int) -> str:
-        """Give what stands between a word and the one before it."""
+        """Return the text between a word and the word before it."""
         return self.text[self.words[index - 1].end : self.words[index].start] if index else BARRIER
 
     def gap_after(self, index: int) -> str:
-        """Give what stands between a word and the next one, or the end of the text."""
+        """Return the text between a word and the next word, or the end of the text."""
         if index + 1 < len(self.words):
             return self.gap(index + 1)
         return self.text[self.words[index].end :] + BARRIER
 
 
 def find_words(folded: Folded) -> ReportWords:
-    """Find the words; takes time in proportion to the text's length."""
+    """Find the words in time proportional to the length of the text."""
     text, original, origin = folded.text, folded.original, folded.origin
     whole = _letters(original)
     has_no_capitals = _share_of_capitals(whole) <= _ALMOST_NONE and len(whole) > 40
     words: list[Word] = []
-    line_end, tells = -1, True
+    line_end, case_is_informative = -1, True
     for found in _WORD.finditer(text):
         start, end = found.span()
         if start >= line_end:
@@ -91,7 +91,8 @@ def find_words(folded: Folded) -> ReportWords:
             line_end = len(text) if line_end < 0 else line_end
             begin = text.rfind("\n", 0, start) + 1
             line = original[origin[begin] : origin[line_end - 1] + 1]
-            tells = not has_no_capitals and _share_of_capitals(_letters(line)) < _MOSTLY
+            share = _share_of_capitals(_letters(line))
+            case_is_informative = not has_no_capitals and share < _MOSTLY
         written = original[origin[start] : origin[end - 1] + 1]
         words.append(
             Word(
@@ -99,7 +100,7 @@ def find_words(folded: Folded) -> ReportWords:
                 start,
                 end,
                 _shape(written),
-                tells,
+                case_is_informative,
                 _starts_phrase(text, start),
             )
         )

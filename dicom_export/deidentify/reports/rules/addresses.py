@@ -64,8 +64,8 @@ STREETS = compiled(
     # A Brazilian postal code.
     rf"{ALONE}\d{{5}}-\d{{3}}(?![\w-])",
 )
-"""The words of the name must look like a name: capitalized or, where capitals tell nothing, not all
-ordinary; 'camino a 3 cm de la carina' is no address."""
+"""The words of the name are capitalized or, where case says nothing, not all ordinary: 'camino a
+3 cm de la carina' is no address."""
 
 _HOME = any_phrase(
     """
@@ -89,7 +89,7 @@ PLACES_OF_LIVING = re.compile(
     rf"(?<!\w){_TOWN}(?: ?/ ?[a-z]{{3,12}})? ?:[ \t]?(?P<value>[^\W\d_][^\n\t\x00:;,.()]{{1,40}}?)"
     r"(?= ?(?:[\n\t\x00:;,.()]|$| {2}| - )| (?:tel|cp|cep|dni|edad|idade|fecha|data|pais)\b)"
 )
-"""Where somebody lives, behind its label."""
+"""Towns and quarters behind a label."""
 
 _POSTAL = any_phrase(
     r"cp|c\.p\.|cep|codigo postal|cod\.? postal|zip(?: code)?|postcode|postal code"

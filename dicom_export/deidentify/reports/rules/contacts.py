@@ -57,7 +57,7 @@ LABELLED_PHONE = re.compile(
     rf"\b{_PHONE}\b(?:\.? {_OF_WHOM})?(?:[.: \t]|n[o°]\.?|numero|number|al|ao|to|em|at|/|\(){{0,6}}"
     rf"(?P<value>\+?\(?\d[\d() ./-]{{2,22}}\d{_EXTENSION})(?!\w)"
 )
-"""Behind a word for it, any number of four digits or more."""
+"""Behind a word such as 'tel.', any number of four digits or more."""
 
 INTERNATIONAL_PHONE = re.compile(
     rf"(?<![\w+])(?<!\d[ .-])(?<!\) )(?:\+ ?|\(\+ ?|00(?=[1-9]))\d{{1,3}}\)?[ .-]?"
@@ -85,17 +85,17 @@ GROUPED_PHONE = re.compile(
     rf"{_GROUP_ALONE}(?:\(\d{{1,5}}\)[ -]?)?\d{{1,9}}(?:[ -]{{1,2}}\d{{1,9}}){{1,6}}+{_EXTENSION}"
     rf"(?![\w/])(?![.,]\d)|{_GROUP_ALONE}\d{{1,5}}(?:\.\d{{2,5}}){{1,4}}(?![\w/-])(?![.,]\d)"
 )
-"""Any digits in groups ('099 123 456', '11 9 9999 9999'): removed where there are as many as a
-phone has, and as long groups as a row of measurements has not."""
+"""Digits in groups ('099 123 456', '11 9 9999 9999'): removed with as many digits as a phone has,
+in groups longer than those of a row of measurements."""
 
 PHONE_BEHIND_NAME = re.compile(
     rf"(?<={BARRIER})[ ,(]{{1,2}}(?P<value>\d{{3}}[ -]\d{{4}})(?!\w)(?![.,/-]\d)"
 )
-"""'Contact: [PERSON] 375 7687': read when the name is gone."""
+"""'Contact: [PERSON] 375 7687': found in the round after the name."""
 
 DIGITS_OF_A_GROUPED_PHONE = range(8, 22)
 LONG_GROUP = 3
-"""One longer group than this, or two of it, make the difference."""
+"""One group longer than this, or two of this length, tell a phone from a row of measurements."""
 PAIRED_PHONE = re.compile(
     r"(?:[6-9]\d\d[ -]\d\d[ -]\d\d[ -]\d\d|\d\d[ -]\d\d\d[ -]\d\d[ -]\d\d|0\d(?:[ -]\d\d){4})"
 )

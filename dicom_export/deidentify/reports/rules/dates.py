@@ -64,7 +64,7 @@ _BEFORE = r"(?<!\w)(?<!\d[.,/:-])"
 _BEHIND = r"(?!\w)(?![/.,-]\d)"
 _CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d(?:[.,]\d{1,6})?)?(?: ?(?:am|pm)\b)?"
 _TIME = rf"(?:(?:,? {{1,2}}|t|,| - ){_CLOCK})?"
-"""A time right behind a date makes a time stamp with it, and goes with it; others stay."""
+"""A time directly behind a date belongs to it and goes with it; other times stay."""
 _FULL_DAY = r"(?:0[1-9]|[12]\d|3[01])"
 _NO_MEASURE = r"(?![\w%])(?! ?[x%])(?![/.,-]\d)"
 
@@ -127,7 +127,7 @@ WHOLE_DATES = compiled(
     rf"(?<=\b(?:since|desde|until|hasta) )(?!may\b|marco\b){_FULL_MONTH}(?!\w)",
     rf"(?<=\b(?:last|this) )(?!may\b){_FULL_MONTH}(?!\w)",
 )
-"""Dates that nothing else looks like: removed wherever they stand. A year alone stays."""
+"""Forms that only dates have: removed everywhere. A year alone stays."""
 
 MONTH_WORD = re.compile(rf"(?<![a-z]){_MONTH}(?![a-z])")
 DATES_WITH_MONTHS = frozenset(
@@ -135,7 +135,7 @@ DATES_WITH_MONTHS = frozenset(
     for pattern in WHOLE_DATES
     if any(month in pattern.pattern for month in (_MONTH, _FULL_MONTH, "may"))
 )
-"""Those that need a month's name: most reports hold none, and are not searched for them."""
+"""Patterns with the name of a month: skipped for a report that has none."""
 
 _STUDY = any_of(
     """
@@ -162,8 +162,8 @@ _COMPARED = (
     rf"que|than|films?|ct|cxr)"
     r"(?!\w)){0,6}[ :(,]{1,3}"
 )
-"""What speaks of an earlier study or of what was done then: here two numbers are a day or a month,
-unless a measure follows."""
+"""Words about an earlier study or treatment: two numbers behind them are a day or a month, unless a
+measure follows."""
 
 SHORT_DATES = compiled(
     rf"{_BEFORE}{_DAY_OF_NUMBER} ?/ ?{_DAY_OF_NUMBER} ?/ ?'?\d\d{_TIME}{_BEHIND}",
@@ -184,4 +184,4 @@ SHORT_DATES = compiled(
     rf"(?P<value>{_DAY_OF_NUMBER}/\d\d){_NO_MEASURE}{_NOT_COUNTED}",
     rf"(?<!\w){_WEEKDAYS}[.,]? {_DAY_OF_NUMBER}/{_DAY_OF_NUMBER}{_NO_MEASURE}",
 )
-"""Dates that a measurement may look like: removed unless they lie in a number that stays."""
+"""Forms that measurements have, too: removed unless they lie in a number that stays."""

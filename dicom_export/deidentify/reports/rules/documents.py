@@ -35,7 +35,7 @@ LABELLED_ID = re.compile(
     r"[a-z0-9]{0,30}+(?:[ ./-]\d[a-z0-9]{0,30}+|[./-][a-z0-9]{1,30}+){0,6}+"
     r"(?: [a-z]{2}\d| ssp(?:[/-][a-z]{2})?| [/-] [\dk](?!\w)| [a-z](?=[,;)\n]|$))?)(?!\w)"
 )
-"""Behind a word for it: anything with digits, with strokes, points or blanks within."""
+"""Behind a label: anything with digits, also with strokes, points or blanks in it."""
 
 DIGITS_BEHIND_A_LABEL = 4
 """'Estudio 2', 'acceso 5 Fr' and 'ingreso 2018' stay."""
@@ -72,7 +72,7 @@ IDS = compiled(
 CODE = re.compile(
     r"(?<![\w.,@/-])(?=[a-z./_-]{0,40}\d)[a-z0-9]{1,40}+(?:[-./_][a-z0-9]{1,40}+){0,6}+(?![\w@])"
 )
-"""What may be the number of some file: removed where it has as many digits as those have."""
+"""Letters, digits and strokes: removed with as many digits as the number of a file has."""
 
 DIGITS_OF_A_CODE = 5
 """With letters or strokes in it: 'HC-12345'. No measurement has so many outside of KEPT."""
@@ -103,14 +103,14 @@ LICENCES = re.compile(
     r"(?:[a-z]{2}[ :-]{1,2}(?:n[o°]\.? ?)?)?"
     r"(?P<value>[a-z]{0,3}\d[\d./-]{1,12}\d)(?!\w)"
 )
-"""The number alone goes; the word before it, and the state behind it, stay."""
+"""Only the number goes; the word before it and the state behind it stay."""
 
 LICENCE_BEHIND_NAME = re.compile(
     rf"(?<={BARRIER})(?: ?[(-]? ?|[ .,\n-]{{1,4}}(?:[a-z]{{1,14}}[./:\n ]{{1,3}}){{1,4}})"
     r"(?!(?:19|20)\d\d\b)(?P<value>\d{4,7}(?:[/-]\d{1,2})?)(?=\)|\n| -|\.?$)"
 )
-"""'Responsable: [DOCTOR] (12345)', '[DOCTOR]\nReg. Nac. 12345': read when the name is gone."""
+"""'Responsable: [DOCTOR] (12345)', '[DOCTOR]\nReg. Nac. 12345': found once the name is a mark."""
 
 DIGITS_OF_A_LICENCE = 4
 DIGITS_OF_A_SHORT_LICENCE = 5
-"""Behind letters that mean other things, too: RM is an examination, 'col.' a colon."""
+"""Behind letters with other meanings: RM is an examination, 'col.' a colon."""

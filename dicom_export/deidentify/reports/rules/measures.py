@@ -70,4 +70,4 @@ KEPT = compiled(
     # Parts of a field: '1/3 medio', '2/3 inferiores'.
     rf"{ALONE}[1-9]/[2-9]\b(?![/.-]?\d)(?= {_PART}\b)",
 )
-"""Nothing but a known id, a whole date and an age over 89 is ever removed from within these."""
+"""Within these, only a known id, a whole date or an age over 89 is removed."""

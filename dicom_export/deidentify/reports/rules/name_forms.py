@@ -17,7 +17,7 @@ NICKNAME = re.compile(
     r"(?:conocid[oa]|conhecid[oa]|llamad[oa]|chamad[oa]|known)(?: (?:como|as|de|por))?):?"
     r" (?:[\"'\u201c\u00ab(]{1,2})?(?=[^\W\d_])"
 )
-"""Before what a patient is called by those who know them: only people are spoken of like this."""
+"""Before the nickname of a patient: 'la conocen como', 'goes by'."""
 
 OPERATED = re.compile(
     r"(?<!\w)(?:hizo|tomo|fez) (?:las?|los?|el|as?|os?) "
