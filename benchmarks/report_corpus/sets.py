@@ -19,7 +19,8 @@ Shapes = tuple[tuple[str, str], ...]
 """Pairs of a label and the shape of the number behind it."""
 
 _CORPORA = files("benchmarks.report_corpus") / "corpora"
-_SHARED = frozenset(("languages", "author_a", "author_b"))
+_SHARED = ("languages", "author_")
+"""How the names of the files begin that several sets share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +155,7 @@ class CorpusSet:
 def names() -> tuple[str, ...]:
     """List the sets."""
     stems = (path.name.removesuffix(".toml") for path in _CORPORA.iterdir())
-    return tuple(sorted(stem for stem in stems if stem not in _SHARED))
+    return tuple(sorted(stem for stem in stems if not stem.startswith(_SHARED)))
 
 
 @cache
