@@ -8,9 +8,10 @@ from datetime import date, timedelta
 import pytest
 from pydantic import SecretStr
 
-from dicom_export.deidentify import Basic, Key, PassThrough, choose, policy
+from dicom_export.deidentify import Basic, Key, PassThrough, choose
 from dicom_export.deidentify.key import Subject
 from dicom_export.model import OrganizationNames
+from dicom_export.policy import policy_text
 from eden.errors import ConfigurationError
 from eden.settings import Export
 from tests.support.deidentified import Unscrubbed
@@ -45,7 +46,7 @@ def test_the_key_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(chosen.deidentification_key, SecretStr)
     key = Key.of(chosen)
     basic = choose(chosen, nobody)
-    shown = f"{key!r} {key} {chosen!r} {basic!r} {policy(basic, chosen)}"
+    shown = f"{key!r} {key} {chosen!r} {basic!r} {policy_text(basic, chosen)}"
     assert "correct" not in shown
     assert key.key_id in shown
     assert re.fullmatch("[0-9a-f]{16}", key.key_id)
@@ -59,11 +60,11 @@ def test_a_fingerprint_has_mode_rules_key_and_policy(monkeypatch: pytest.MonkeyP
     flagging = settings(monkeypatch, DEIDENTIFICATION_KEY=SECRET, BURNED_IN_POLICY="flag")
     excluding = settings(monkeypatch, BURNED_IN_POLICY="exclude")
     policies = {
-        policy(Basic(key, "flag", Unscrubbed()), flagging),
-        policy(Basic(other, "flag", Unscrubbed()), flagging),
-        policy(Basic(key, "flag", Newer()), flagging),
-        policy(Basic(key, "exclude", Unscrubbed()), excluding),
-        policy(PassThrough(), flagging),
+        policy_text(Basic(key, "flag", Unscrubbed()), flagging),
+        policy_text(Basic(other, "flag", Unscrubbed()), flagging),
+        policy_text(Basic(key, "flag", Newer()), flagging),
+        policy_text(Basic(key, "exclude", Unscrubbed()), excluding),
+        policy_text(PassThrough(), flagging),
     }
     assert len(policies) == 5
 
