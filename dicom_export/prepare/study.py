@@ -22,21 +22,26 @@ _AWAITED = (ImageStatus.MISSING, ImageStatus.REFUSED)
 
 @dataclass(frozen=True, slots=True)
 class PreparedImage:
-    """An image, ready to be sent where ``code`` is None and ``blob`` is there."""
+    """An image and its verdict. It may be sent if ``code`` is None."""
 
     image: EligibleImage
-    """The row as it may be shown."""
+    """The row as ``metadata.json`` may show it."""
     code: Code | None = None
-    blob: Blob | None = None
     source_sha256: str | None = None
     attributes: Mapping[str, Json] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     subject: checks.Subject | None = field(default=None, repr=False)
     outgoing: OutgoingImage | None = field(default=None, repr=False)
+    """The file that may be sent; None if the original did not pass its checks."""
+
+    @property
+    def blob(self) -> Blob | None:
+        """The bytes that may be sent."""
+        return self.outgoing.blob if self.outgoing else None
 
     @property
     def is_awaited(self) -> bool:
-        """Whether it was not to be had, and may be another time."""
+        """Whether the file could not be fetched now, but another try may succeed."""
         return self.code is not None and self.code.image_status in _AWAITED
 
 
@@ -111,41 +116,68 @@ class PreparedStudy:
 def prepare(
     study: EligibleStudy, sources: Sources, deidentifier: Deidentifier, scratch: Scratch
 ) -> PreparedStudy:
-    """Bring and judge every file and report of a study; one bad file stops no other.
+    """Fetch, check and de-identify every file and report of a study; send nothing.
 
-    A check does not stop an image for a code that a person accepted for its bytes.
+    - A file that cannot be fetched, fails a check or cannot be de-identified gets a code; the
+      others go on. A code that a person accepted for these very bytes does not stop a file.
+    - Files of one study that name different patients are quarantined.
+    - Reports are scrubbed of the names that the files state. If it is not known yet whom they may
+      name, they are withheld.
+    - The final search looks at every file and report for all identifiers of the study.
+    - One file in quarantine, or one report with a finding, holds back all images.
     """
-    deidentified = deidentifier.begin(study)
-    disclosed = deidentified.disclosed()
-    workshop = _Workshop(study, disclosed, sources, deidentified, scratch)
-    images = [
-        workshop.image(image, shown)
-        for image, shown in zip(study.images, disclosed.images, strict=True)
-    ]
-    is_whole = not any(image.is_awaited for image in images)
-    may_report = deidentified.may_report(is_whole=is_whole)
-    reports = [
-        workshop.report(report, shown, may_leave=may_report)
-        for report, shown in zip(study.reports, disclosed.reports, strict=True)
-    ]
-    # Only now is all known that has to be looked for.
-    searched = [_searched(prepared, deidentified) for prepared in _compared(study, images)]
-    is_leaking = any(report.code for report in reports)
-    together = _held_back(searched) if is_leaking else _together(searched)
-    return PreparedStudy(disclosed, _warned(together), reports, deidentified)
+    preparer = StudyPreparer.begin(study, sources, deidentifier, scratch)
+    images = preparer.images()
+    reports = preparer.reports(is_whole=not any(image.is_awaited for image in images))
+    images = _compared(study, images)
+    # All identifiers are known only when all files are read.
+    images = [preparer.searched(image) for image in images]
+    if any(report.code for report in reports) or any(map(_is_quarantined, images)):
+        images = _held_back(images)
+    return PreparedStudy(preparer.shown, _warned(images), reports, preparer.deidentified)
 
 
 @dataclass(frozen=True, slots=True)
-class _Workshop:
-    """What it takes to prepare the parts of one study."""
+class StudyPreparer:
+    """Prepares the parts of one study."""
 
     study: EligibleStudy
-    disclosed: EligibleStudy
+    shown: EligibleStudy
+    """The rows as ``metadata.json`` may show them, in the same order."""
     sources: Sources
     deidentified: StudyDeidentifier
     scratch: Scratch
 
-    def image(self, image: EligibleImage, shown: EligibleImage) -> PreparedImage:
+    @classmethod
+    def begin(
+        cls, study: EligibleStudy, sources: Sources, deidentifier: Deidentifier, scratch: Scratch
+    ) -> StudyPreparer:
+        """Begin a study."""
+        deidentified = deidentifier.begin(study)
+        return cls(study, deidentified.disclosed(), sources, deidentified, scratch)
+
+    def images(self) -> list[PreparedImage]:
+        """Prepare all images, except for the final search."""
+        pairs = zip(self.study.images, self.shown.images, strict=True)
+        return [self._image_or_code(image, shown) for image, shown in pairs]
+
+    def reports(self, *, is_whole: bool) -> list[PreparedReport]:
+        """Prepare all reports; ``is_whole`` says that no file of the study is still awaited."""
+        may_leave = self.deidentified.may_report(is_whole=is_whole)
+        pairs = zip(self.study.reports, self.shown.reports, strict=True)
+        return [self._report(report, shown, may_leave=may_leave) for report, shown in pairs]
+
+    def searched(self, prepared: PreparedImage) -> PreparedImage:
+        """Stop an image in whose file the final search finds an identifier of the study."""
+        if prepared.code or prepared.outgoing is None:
+            return prepared
+        found = self.deidentified.search_image(prepared.outgoing)
+        if not found:
+            return prepared
+        log.warning("image %s: %s", prepared.image.image_id, _residual(found))
+        return replace(prepared, code=Code.RESIDUAL_PHI)
+
+    def _image_or_code(self, image: EligibleImage, shown: EligibleImage) -> PreparedImage:
         try:
             return self._image(image, shown)
         except SourceFailed as failure:
@@ -155,7 +187,42 @@ class _Workshop:
             log.error("image %s: %s", image.image_id, place)  # noqa: TRY400  # no message
             return PreparedImage(shown, Code.INTERNAL_ERROR)
 
-    def report(
+    def _image(self, image: EligibleImage, shown: EligibleImage) -> PreparedImage:
+        original = self.sources.fetch(self.study, image, self.scratch)
+        accepted = self.study.overruled(image.image_id, original.sha256)
+        found = checks.inspect(original, self.study, image, self.scratch, accepted)
+        prepared = PreparedImage(
+            shown, found.code, original.sha256, found.attributes, found.warnings, found.subject
+        )
+        if found.code or found.file is None:
+            return prepared
+        outgoing = self.deidentified.image(found.file, self.scratch)
+        for blob in {original, found.file.content} - {outgoing.blob}:
+            self.scratch.release(blob)
+        return replace(
+            prepared,
+            code=outgoing.code,
+            attributes=self._attributes(outgoing, shown, accepted) or found.attributes,
+            warnings=(*found.warnings, *outgoing.warnings),
+            outgoing=outgoing,
+        )
+
+    def _attributes(
+        self, outgoing: OutgoingImage, shown: EligibleImage, accepted: frozenset[Code]
+    ) -> Mapping[str, Json]:
+        """Describe a de-identified file, after checking its bytes as a reader would.
+
+        This proves that the written header can be read, that it has the same new UIDs as
+        ``metadata.json``, and that all pixels follow it. Nothing before it looks at these bytes.
+        """
+        if outgoing.file is None:
+            return {}
+        found = checks.inspect(outgoing.file.blob, self.shown, shown, self.scratch, accepted)
+        if found.code:
+            raise AssertionError(f"the de-identified file is {found.code}")
+        return found.attributes
+
+    def _report(
         self, report: EligibleReport, shown: EligibleReport, *, may_leave: bool
     ) -> PreparedReport:
         text = report_text.to_text(report.content)
@@ -170,58 +237,6 @@ class _Workshop:
             log.warning("report %s: %s", report.report_id, _residual(found))
             return PreparedReport(shown, None, Code.RESIDUAL_PHI)
         return PreparedReport(shown, self.scratch.keep(text.encode()))
-
-    def _image(self, image: EligibleImage, shown: EligibleImage) -> PreparedImage:
-        original = self.sources.fetch(self.study, image, self.scratch)
-        overruled = self.study.overruled(image.image_id, original.sha256)
-        found = checks.inspect(original, self.study, image, self.scratch, overruled)
-        prepared = PreparedImage(
-            image=shown,
-            code=found.code,
-            source_sha256=original.sha256,
-            attributes=found.attributes,
-            warnings=found.warnings,
-            subject=found.subject,
-        )
-        if found.code or found.file is None:
-            return prepared
-        outgoing = self.deidentified.image(found.file, self.scratch)
-        prepared = replace(
-            prepared,
-            code=outgoing.code,
-            blob=outgoing.blob,
-            outgoing=outgoing,
-            warnings=(*found.warnings, *outgoing.warnings),
-        )
-        for blob in {original, found.file.content} - {outgoing.blob}:
-            self.scratch.release(blob)
-        if outgoing.file:
-            attributes = self._attributes(outgoing.file.blob, shown, overruled)
-            prepared = replace(prepared, attributes=attributes)
-        return prepared
-
-    def _attributes(
-        self, blob: Blob, shown: EligibleImage, overruled: frozenset[Code]
-    ) -> Mapping[str, Json]:
-        """Describe a de-identified file as its bytes say, and check them as a reader would.
-
-        This proves that the written header can be read, that it names the same new UIDs as
-        ``metadata.json``, and that all pixels follow it. Nothing before it looks at these bytes.
-        """
-        found = checks.inspect(blob, self.disclosed, shown, self.scratch, overruled)
-        if found.code:
-            raise AssertionError(f"the de-identified file is {found.code}")
-        return found.attributes
-
-
-def _searched(prepared: PreparedImage, deidentified: StudyDeidentifier) -> PreparedImage:
-    if prepared.code or prepared.outgoing is None:
-        return prepared
-    found = deidentified.search_image(prepared.outgoing)
-    if not found:
-        return prepared
-    log.warning("image %s: %s", prepared.image.image_id, _residual(found))
-    return replace(prepared, code=Code.RESIDUAL_PHI)
 
 
 def _residual(found: Iterable[Residue]) -> str:
@@ -247,12 +262,8 @@ def _compared(study: EligibleStudy, images: Sequence[PreparedImage]) -> list[Pre
     ]
 
 
-def _together(images: Sequence[PreparedImage]) -> Sequence[PreparedImage]:
-    """Hold all images back where one of them is in quarantine."""
-    return _held_back(images) if any(map(_is_quarantined, images)) else images
-
-
-def _held_back(images: Sequence[PreparedImage]) -> Sequence[PreparedImage]:
+def _held_back(images: Sequence[PreparedImage]) -> list[PreparedImage]:
+    """Hold the other images back, too."""
     return [
         prepared if prepared.code else replace(prepared, code=Code.STUDY_QUARANTINED)
         for prepared in images

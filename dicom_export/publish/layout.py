@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from dicom_export.codes import Code
-from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy, Json, PlacedObject
+from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy, PlacedObject
+from dicom_export.prepare.study import PreparedImage, PreparedStudy
 
 SCHEMA_VERSION = 2
 """Of ``metadata.json``; counted up with every change that a reader could notice."""
@@ -46,64 +46,38 @@ def _folder(study: EligibleStudy) -> str:
     return folder(study.organization_id, study.study_id)
 
 
-@dataclass(frozen=True, slots=True)
-class DescribedImage:
-    """An image with what was found in its file."""
+def metadata_document(
+    prepared: PreparedStudy, placed: Mapping[str, PlacedObject], exported_at: datetime
+) -> bytes:
+    """Return ``metadata.json``; equal arguments give equal bytes.
 
-    image: EligibleImage
-    placed: PlacedObject
-    attributes: Mapping[str, Json]
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DescribedReport:
-    """A report with its object."""
-
-    report: EligibleReport
-    placed: PlacedObject
-
-
-@dataclass(frozen=True, slots=True)
-class StudyDescription:
-    """All that ``metadata.json`` is made of, but for the time."""
-
-    study: EligibleStudy
-    images: Sequence[DescribedImage]
-    reports: Sequence[DescribedReport]
-    left_out: Mapping[str, Code]
-    """Skipped images and reports without text, by id."""
-    deidentification: Mapping[str, str | None]
-
-    def to_bytes(self, exported_at: datetime) -> bytes:
-        """Give the document; the same description and time give the same bytes.
-
-        It names nobody: no patient's name, id or birth date, no accession number, no doctor.
-        """
-        document = self._document() | {"exported_at": exported_at.astimezone(UTC).isoformat()}
-        return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
-
-    def _document(self) -> dict[str, Any]:
-        images = sorted(self.images, key=lambda described: described.placed.key)
-        reports = sorted(self.reports, key=lambda described: described.placed.key)
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "organization_id": self.study.organization_id,
-            "study_id": self.study.study_id,
-            "study": _study(self.study),
-            "series": _series(described.image for described in images),
-            "images": [_image(described) for described in images],
-            "reports": [_report(described) for described in reports],
-            "left_out": [{"id": key, "code": code} for key, code in sorted(self.left_out.items())],
-            "deidentification": dict(self.deidentification),
-            "objects": [
-                {"kind": placed.kind, **_object(placed)}
-                for placed in (
-                    *(described.placed for described in images),
-                    *(described.placed for described in reports),
-                )
-            ],
-        }
+    ``placed`` are the study's objects by key. The document has no patient's name, id or birth
+    date, no accession number and no doctor's name.
+    """
+    study = prepared.study
+    keys = {image_key(study, item.image): item for item in prepared.images if item.code is None}
+    images = [(item, placed[key]) for key, item in sorted(keys.items())]
+    report_keys = {
+        report_key(study, item.report): item.report for item in prepared.reports if item.blob
+    }
+    reports = [(report, placed[key]) for key, report in sorted(report_keys.items())]
+    left_out = {item.image.image_id: item.code for item in prepared.images if item.code} | {
+        item.report.report_id: Code.EMPTY_REPORT for item in prepared.reports if not item.blob
+    }
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "organization_id": study.organization_id,
+        "study_id": study.study_id,
+        "study": _study(study),
+        "series": _series(item.image for item, _ in images),
+        "images": [_image(item, at) for item, at in images],
+        "reports": [_report(report, at) for report, at in reports],
+        "left_out": [{"id": key, "code": code} for key, code in sorted(left_out.items())],
+        "deidentification": dict(prepared.deidentified.statement()),
+        "objects": [{"kind": at.kind, **_object(at)} for _, at in (*images, *reports)],
+        "exported_at": exported_at.astimezone(UTC).isoformat(),
+    }
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _study(study: EligibleStudy) -> dict[str, Any]:
@@ -132,27 +106,26 @@ def _series(images: Iterable[EligibleImage]) -> list[dict[str, Any]]:
     ]
 
 
-def _image(described: DescribedImage) -> dict[str, Any]:
-    image = described.image
+def _image(prepared: PreparedImage, placed: PlacedObject) -> dict[str, Any]:
+    image = prepared.image
     return {
         "image_id": image.image_id,
         "series_id": image.series_id,
         "sop_instance_uid": image.sop_instance_uid,
         "instance_number": image.instance_number,
-        **_object(described.placed),
-        "dicom": dict(described.attributes),
-        "warnings": list(described.warnings),
+        **_object(placed),
+        "dicom": dict(prepared.attributes),
+        "warnings": list(prepared.warnings),
     }
 
 
-def _report(described: DescribedReport) -> dict[str, Any]:
-    report = described.report
+def _report(report: EligibleReport, placed: PlacedObject) -> dict[str, Any]:
     return {
         "report_id": report.report_id,
         "doctor_id": report.practitioner_id,
         "doctor_rank": report.doctor_rank,
         "signed_at": report.signed_at,
-        **_object(described.placed),
+        **_object(placed),
     }
 
 

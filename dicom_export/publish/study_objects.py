@@ -45,6 +45,10 @@ class Shelf:
         """What is in place under a key, or may be."""
         return self._placed.get(key)
 
+    def are_under(self, policy: str | None) -> bool:
+        """Whether the study was last sent under this policy of the export."""
+        return self._ledger.policy_of(self._lease.study_id) == policy
+
     def announce(self, objects: Iterable[PlacedObject]) -> datetime:
         """Note that these are about to be sent or removed; return the database's time.
 
