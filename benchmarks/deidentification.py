@@ -29,7 +29,7 @@ from rich.console import Console
 from benchmarks.planting import Action, Planted, Visit, people, plant, visits
 from benchmarks.results import RESULTS, Row, spread, table, write_section
 from benchmarks.scoring import Score, score
-from dicom_export.blobs import Budget, Scratch
+from dicom_export.blobs import Budget, Workspace
 from dicom_export.deidentify import (
     Basic,
     Identifiers,
@@ -172,8 +172,8 @@ def _study(number: int, visit: Visit) -> EligibleStudy:
 
 
 def _deidentified(session: StudyDeidentifier, content: bytes) -> tuple[bytes, bool]:
-    with Scratch(Budget()) as scratch:
-        outgoing = session.image(read(scratch.keep(content), scratch), scratch)
+    with Workspace(Budget()) as workspace:
+        outgoing = session.image(read(workspace.keep(content), workspace), workspace)
         if outgoing.blob is None:
             raise ValueError(f"a planted file was left out: {outgoing.code}")
         return outgoing.blob.open().read(), not session.search_image(outgoing)
@@ -267,8 +267,8 @@ class _Parts:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._scratch = Scratch(Budget())
-        self._blob = self._scratch.keep(content)
+        self._workspace = Workspace(Budget())
+        self._blob = self._workspace.keep(content)
         self._session = Basic(KEY, "flag", NoReports()).begin(
             _study(0, visits(1, people(1, 1), 1)[0])
         )
@@ -280,8 +280,8 @@ class _Parts:
 
     def image(self) -> None:
         if self._outgoing and self._outgoing.blob:
-            self._scratch.release(self._outgoing.blob)
-        self._outgoing = self._session.image(read(self._blob, self._scratch), self._scratch)
+            self._workspace.release(self._outgoing.blob)
+        self._outgoing = self._session.image(read(self._blob, self._workspace), self._workspace)
 
     def search(self) -> None:
         if self._outgoing:

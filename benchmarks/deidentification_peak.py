@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dicom_export.blobs import Blob, Budget, Scratch
+from dicom_export.blobs import Blob, Budget, Workspace
 from dicom_export.deidentify import Identifiers, Key
 from dicom_export.deidentify.basic import deidentify_file
 from dicom_export.deidentify.final_search import Search
@@ -19,10 +19,10 @@ from dicom_export.dicom_file import read
 def main(path: Path) -> None:
     """Measure one file."""
     key = Key(b"the key of this benchmark, made for nothing else")
-    with path.open("rb") as file, Scratch(Budget(0)) as scratch:
-        source = read(Blob(file, path.stat().st_size, ""), scratch)
+    with path.open("rb") as file, Workspace(Budget(0)) as workspace:
+        source = read(Blob(file, path.stat().st_size, ""), workspace)
         before = _peak_kilobytes()
-        made = deidentify_file(source, key, key.subject("o", "p", "s"), scratch)
+        made = deidentify_file(source, key, key.subject("o", "p", "s"), workspace)
         search = Search.of(Identifiers(patients={"GARCIA MARIA"}))
         found = search.in_pixels(made.blob.open(), made.pixels_at)
         sys.stdout.write(f"{_peak_kilobytes() - before}\n")

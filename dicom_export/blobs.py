@@ -1,7 +1,7 @@
-"""Room for the files of a study between fetching and sending: memory first, then nameless files.
+"""Holds the files of a study between fetching and sending: in memory, then in nameless files.
 
-All studies of a process share one :class:`Budget` of memory. What does not fit goes to temporary
-files that have no name, so that they vanish with the process, however it ends.
+All studies of a process share one :class:`Budget` of memory. A file that exceeds it goes to a
+temporary file without a name, which vanishes with the process, however the process ends.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 
 MAX_IMAGE_BYTES = 2 * 1024**3
-"""A single PUT takes 5 GB, a radiograph 30 MB; what is larger than this is no radiograph."""
+"""Limit of one file. A single PUT takes 5 GB; a radiograph has 30 MB."""
 
 MEMORY_BYTES = 384 * 1024**2
-"""For all studies that a process prepares at once."""
+"""Memory for all studies that a process prepares at the same time."""
 
 
 class Budget:
-    """Bytes of memory that may be taken at the same time; shared by threads."""
+    """The memory that blobs may use, in bytes; shared by threads."""
 
     def __init__(self, limit: int = MEMORY_BYTES) -> None:
         self._free = limit
         self._lock = threading.Lock()
 
     def take(self, count: int) -> bool:
-        """Take ``count`` bytes, or none and say so."""
+        """Reserve ``count`` bytes; False if fewer are free."""
         with self._lock:
             if count > self._free:
                 return False
@@ -39,13 +39,13 @@ class Budget:
             return True
 
     def give(self, count: int) -> None:
-        """Give back what was taken."""
+        """Release ``count`` reserved bytes."""
         with self._lock:
             self._free += count
 
 
 class Blob:
-    """Bytes that were taken in whole, with their length and SHA-256 (hexadecimal)."""
+    """The bytes of a whole file, with their number and SHA-256 (hexadecimal)."""
 
     def __init__(self, file: IO[bytes], size: int, sha256: str) -> None:
         self._file = file
@@ -53,17 +53,17 @@ class Blob:
         self.sha256 = sha256
 
     def open(self) -> IO[bytes]:
-        """Give the bytes from the start; readers take turns, since they share one position."""
+        """Return the bytes as a file at its start; all readers share one position."""
         self._file.seek(0)
         return self._file
 
     def is_in(self, file: IO[bytes]) -> bool:
-        """Whether these are the bytes of a file."""
+        """Whether ``file`` holds these bytes."""
         return self._file is file
 
 
-class Intake:
-    """Takes in one file in pieces, hashing on the way."""
+class BlobWriter:
+    """Stores one file piece by piece, and hashes it."""
 
     def __init__(self, budget: Budget, limit: int) -> None:
         self._budget = budget
@@ -74,19 +74,19 @@ class Intake:
         self._taken = 0
 
     def expect(self, size: int) -> None:
-        """Refuse a file by the size that its source announces, before any of it is brought.
+        """Check the size that a source announces, before any byte is transferred.
 
         Raises:
-            SourceFailed: with TOO_LARGE.
+            SourceFailed: TOO_LARGE.
         """
         if size > self._limit:
             raise SourceFailed(Code.TOO_LARGE)
 
     def write(self, piece: bytes) -> None:
-        """Take in the next piece.
+        """Store the next piece.
 
         Raises:
-            SourceFailed: with TOO_LARGE, when the file grows beyond the limit.
+            SourceFailed: TOO_LARGE, when the file exceeds the limit.
         """
         self._size += len(piece)
         if self._size > self._limit:
@@ -97,11 +97,11 @@ class Intake:
         self._file.write(piece)
 
     def finish(self) -> Blob:
-        """Give what was taken in."""
+        """Return the whole file."""
         return Blob(self._file, self._size, self._hash.hexdigest())
 
     def holds(self, blob: Blob) -> bool:
-        """Whether a blob's bytes lie here."""
+        """Whether a blob was written here."""
         return blob.is_in(self._file)
 
     def close(self) -> None:
@@ -114,40 +114,40 @@ class Intake:
         if self._budget.take(count):
             self._taken += count
             return
-        disk = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the intake
+        disk = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the writer
         disk.write(memory.getbuffer())
         self._file = disk
         self._budget.give(self._taken)
         self._taken = 0
 
 
-class Scratch:
-    """The room of one study; leaving the context frees all of it."""
+class Workspace:
+    """The blobs of one study; leaving the context frees them all."""
 
     def __init__(self, budget: Budget, limit: int = MAX_IMAGE_BYTES) -> None:
         self._budget = budget
         self._limit = limit
-        self._intakes: list[Intake] = []
+        self._writers: list[BlobWriter] = []
 
-    def intake(self) -> Intake:
-        """Begin to take in a file."""
-        intake = Intake(self._budget, self._limit)
-        self._intakes.append(intake)
-        return intake
+    def writer(self) -> BlobWriter:
+        """Return a writer for a new file."""
+        writer = BlobWriter(self._budget, self._limit)
+        self._writers.append(writer)
+        return writer
 
     def keep(self, content: bytes) -> Blob:
-        """Take in bytes that are at hand."""
-        intake = self.intake()
-        intake.write(content)
-        return intake.finish()
+        """Store bytes as a blob."""
+        writer = self.writer()
+        writer.write(content)
+        return writer.finish()
 
     def release(self, blob: Blob) -> None:
-        """Free a blob that nobody reads any more before the others."""
-        for intake in [one for one in self._intakes if one.holds(blob)]:
-            intake.close()
-            self._intakes.remove(intake)
+        """Free one blob before the others."""
+        for writer in [one for one in self._writers if one.holds(blob)]:
+            writer.close()
+            self._writers.remove(writer)
 
-    def __enter__(self) -> Scratch:
+    def __enter__(self) -> Workspace:
         return self
 
     def __exit__(
@@ -156,5 +156,5 @@ class Scratch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for intake in self._intakes:
-            intake.close()
+        for writer in self._writers:
+            writer.close()

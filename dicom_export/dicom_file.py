@@ -26,7 +26,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from dicom_export.blobs import Blob, Scratch
+from dicom_export.blobs import Blob, Workspace
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 
@@ -125,7 +125,7 @@ class DicomFile:
         return replace(self, dataset=_copied(self.dataset, self.dataset.buffer))
 
 
-def read(original: Blob, scratch: Scratch) -> DicomFile:
+def read(original: Blob, workspace: Workspace) -> DicomFile:
     """Read a file's header.
 
     Raises:
@@ -139,7 +139,7 @@ def read(original: Blob, scratch: Scratch) -> DicomFile:
         raise SourceFailed(Code.NOT_DICOM)
     meta = _read_meta(stream, original.size)
     is_deflated = text_of(meta, "TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
-    content = _inflate(stream, scratch) if is_deflated else original
+    content = _inflate(stream, workspace) if is_deflated else original
     found: list[PixelElement] = []
     stream = cast(BinaryIO, content.open())
 
@@ -240,15 +240,15 @@ def _drop_cut_values(dataset: Dataset) -> None:
             del dataset[element.tag]
 
 
-def _inflate(stream: BinaryIO, scratch: Scratch) -> Blob:
-    intake = scratch.intake()
+def _inflate(stream: BinaryIO, workspace: Workspace) -> Blob:
+    writer = workspace.writer()
     try:
         for piece in _inflated(stream):
-            intake.write(piece)
+            writer.write(piece)
     except SourceFailed:
-        intake.close()
+        writer.close()
         raise
-    return intake.finish()
+    return writer.finish()
 
 
 def _inflated(stream: BinaryIO) -> Iterator[bytes]:

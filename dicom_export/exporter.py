@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dicom_export.blobs import Budget, Scratch
+from dicom_export.blobs import Budget, Workspace
 from dicom_export.deidentify import Deidentifier
 from dicom_export.ledger.leases import Lease
 from dicom_export.ledger.ledger import Ledger
 from dicom_export.model import EligibleStudy, StudyOutcome
 from dicom_export.prepare.study import prepare
-from dicom_export.publish.bucket import Store
+from dicom_export.publish.bucket import Bucket
 from dicom_export.publish.study import publish
-from dicom_export.publish.study_objects import Shelf
+from dicom_export.publish.study_objects import StudyObjects
 from dicom_export.sources import Sources
 from eden import logs
 
@@ -23,7 +23,7 @@ class Exporter:
 
     sources: Sources
     deidentifier: Deidentifier
-    store: Store
+    store: Bucket
     ledger: Ledger
     budget: Budget
     policy: str | None = None
@@ -37,8 +37,8 @@ class Exporter:
         """
         with (
             logs.about(study_id=study.study_id, organization_id=study.organization_id),
-            Scratch(self.budget) as scratch,
+            Workspace(self.budget) as workspace,
         ):
-            prepared = prepare(study, self.sources, self.deidentifier, scratch)
-            objects = Shelf(self.store, self.ledger, lease)
-            return publish(prepared, objects, scratch, self.policy)
+            prepared = prepare(study, self.sources, self.deidentifier, workspace)
+            objects = StudyObjects(self.store, self.ledger, lease)
+            return publish(prepared, objects, workspace, self.policy)

@@ -37,8 +37,8 @@ from dicom_export.ledger.results import LedgerRow
 from dicom_export.marts import Marts
 from dicom_export.model import RESULTS_KEPT, EligibleStudy, StudyResult, Tally, Withdrawals
 from dicom_export.policy import policy_text
-from dicom_export.publish.bucket import Store
-from dicom_export.publish.study_objects import Shelf
+from dicom_export.publish.bucket import Bucket
+from dicom_export.publish.study_objects import StudyObjects
 from dicom_export.withdraw import verdicts
 from dicom_export.withdraw.verdicts import Withdrawer
 from eden import logs
@@ -73,7 +73,7 @@ Answer = StudyResult | MalformedStudyId | StudyUnknown | StudyNotEligible
 class _BucketWatch:
     """Ends a run whose bucket has gone away, before waiting studies lose their attempts."""
 
-    bucket: Store
+    bucket: Bucket
     failures: int = 0
 
     def observe(self, result: StudyResult) -> None:
@@ -125,7 +125,7 @@ class Session:
     marts: Marts
     exporter: Exporter
     withdrawer: Withdrawer
-    bucket: Store
+    bucket: Bucket
     policy: str
     deidentifies: bool
     concurrency: int
@@ -364,7 +364,7 @@ class Session:
     def _repair(self, lease: Lease, study: EligibleStudy) -> Worked:
         """Export a study with the objects that the bucket has lost; skip it if it is whole."""
         try:
-            is_whole = Shelf(self.bucket, self.ledger, lease).compare(study.organization_id)
+            is_whole = StudyObjects(self.bucket, self.ledger, lease).compare(study.organization_id)
         except StoreFailed as failure:
             error = f"{Code.STORE_UNAVAILABLE}: {failure.key}"
             if not lease.is_finished:
@@ -396,7 +396,7 @@ def open_session(
         marts = Marts(connections)
         deidentifier = deidentify.choose(export, marts.names_of)
         images = stack.enter_context(sources.configured(export, store))
-        bucket = Store(store, connections=export.concurrency)
+        bucket = Bucket(store, connections=export.concurrency)
         stack.callback(bucket.close)
         deidentify.require_same_key(connections, deidentifier)
         ledger = Ledger(connections, max_attempts=export.max_attempts)

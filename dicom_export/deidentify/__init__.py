@@ -1,6 +1,7 @@
 """The gate between what a hospital stores and what the bucket gets (design, section 6).
 
-``choose`` gives what DEIDENTIFICATION asks for. What may leave stands in ``rules.csv``.
+``choose`` returns the implementation that DEIDENTIFICATION names. ``files/rules.csv`` lists the
+attributes that may leave.
 """
 
 from __future__ import annotations

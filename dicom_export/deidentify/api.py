@@ -1,4 +1,4 @@
-"""What a way of de-identifying is, and what it gives."""
+"""The protocols of de-identification, and its results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dicom_export.blobs import Blob, Scratch
+from dicom_export.blobs import Blob, Workspace
 from dicom_export.codes import Code
 from dicom_export.deidentify.files.burned_in import Risk
 from dicom_export.deidentify.files.header import Tally
@@ -20,7 +20,7 @@ from dicom_export.model import EligibleStudy
 
 @dataclass(frozen=True, slots=True)
 class DeidentifiedFile:
-    """A file that may go out, and what was done to it. Nothing here identifies the patient."""
+    """A de-identified file, and what was done to it. No field identifies the patient."""
 
     blob: Blob
     study_instance_uid: str
@@ -30,14 +30,14 @@ class DeidentifiedFile:
     tally: Tally
     burned_in: tuple[Risk, ...]
     pixels_at: int
-    """Where the value of the pixel data begins."""
+    """Position of the pixel data's value."""
     removed_from_pixels: Mapping[str, int]
-    """What was no pixels, by name: segments of compressed frames, bytes after the last frame."""
+    """Removed parts that were no pixels, by name: segments of a frame, bytes after the last one."""
     made: frozenset[str] = field(repr=False)
-    """Texts in it that are pseudonyms, moved dates or words of a dictionary."""
+    """Its pseudonyms, moved dates and words of a dictionary, which the final search passes over."""
 
     def pixels_sha256(self) -> str:
-        """Reckon the digest (hexadecimal) of the value of the pixel data, read from the file."""
+        """Compute the SHA-256 (hexadecimal) of the pixel data's value from the file."""
         stream = self.blob.open()
         stream.seek(self.pixels_at)
         digest = hashlib.sha256()
@@ -48,30 +48,30 @@ class DeidentifiedFile:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingImage:
-    """What becomes of an image that passed its checks."""
+    """The file of an image that passed its checks, as it may be sent."""
 
     blob: Blob | None
-    """None where ``code`` says why it stays here."""
+    """None if it may not be sent; ``code`` says why."""
     code: Code | None = None
     warnings: tuple[str, ...] = ()
     file: DeidentifiedFile | None = None
-    """None where the file goes out as it came."""
+    """None if the file is sent unchanged."""
 
 
 class Deidentifier(Protocol):
-    """Turns files and reports into what may be uploaded. Used by several threads at once."""
+    """One way to de-identify studies. Used by several threads at once."""
 
     @property
     def mode(self) -> str:
-        """The value of DEIDENTIFICATION that asks for it."""
+        """The value of DEIDENTIFICATION that chooses it."""
 
     @property
     def rules_version(self) -> str:
-        """Changes whenever the same input would give another output: studies are sent anew."""
+        """Changes with every change of the output; all studies are then sent again."""
 
     @property
     def key_id(self) -> str | None:
-        """Names the key of the pseudonyms without giving it away; None where there is none."""
+        """Identifies the key of the pseudonyms without disclosing it; None without a key."""
 
     def begin(self, study: EligibleStudy) -> StudyDeidentifier:
         """Begin a study."""
@@ -80,62 +80,62 @@ class Deidentifier(Protocol):
 class StudyDeidentifier(Protocol):
     """One study's files and reports. Used by one thread: files first, then reports, then searches.
 
-    The searches tell what kinds of identifiers of the study are left in what is to go out.
+    The searches return the kinds of the study's identifiers that are left in an outgoing object.
     """
 
     def disclosed(self) -> EligibleStudy:
-        """Give the study's rows as ``metadata.json`` may show them; ids and order are the same."""
+        """Return the study's rows as ``metadata.json`` may show them, with equal ids and order."""
 
     def statement(self) -> Mapping[str, str | None]:
-        """Say, for ``metadata.json``, how the study was de-identified."""
+        """Return the entry of ``metadata.json`` on how the study was de-identified."""
 
     def may_report(self, *, is_whole: bool) -> bool:
-        """Whether it is known by now whom reports may name; else they stay here.
+        """Whether reports may be sent: the files read so far tell whom they may name.
 
-        ``is_whole`` says that no file of the study is still to come.
+        ``is_whole`` says that no file of the study is still awaited.
         """
 
-    def image(self, source: DicomFile, scratch: Scratch) -> OutgoingImage:
-        """Give the file to be uploaded.
+    def image(self, source: DicomFile, workspace: Workspace) -> OutgoingImage:
+        """Return the file to be sent.
 
         Raises:
-            SourceFailed: the file can't be de-identified; its code says why.
+            SourceFailed: the file cannot be de-identified; its code says why.
         """
 
     def report(self, text: str) -> str:
-        """Give the text to be uploaded."""
+        """Return the text to be sent."""
 
     def search_image(self, outgoing: OutgoingImage) -> Collection[Residue]:
-        """Search a file that is to go out."""
+        """Search an outgoing file."""
 
     def search_report(self, text: str) -> Collection[Residue]:
-        """Search a report that is to go out."""
+        """Search an outgoing report."""
 
     def search_metadata(self, content: bytes, made: Collection[str]) -> Collection[Residue]:
-        """Search ``metadata.json``; ``made`` are ids and digests of this program's."""
+        """Search ``metadata.json``; ``made`` are ids and digests, which are passed over."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScrubbedReport:
-    """A report without what identifies people."""
+    """A report without the identifiers of people."""
 
     text: str = field(repr=False)
     marks: frozenset[str] = field(default=frozenset(), repr=False)
-    """What stands for what was taken out, as ``[PATIENT]``: no identifier, whatever it says."""
+    """The placeholders in it, such as ``[PATIENT]``, which the final search passes over."""
 
 
 class ReportScrubber(Protocol):
-    """Takes out of a report what identifies people. Used by several threads at once."""
+    """Removes the identifiers of people from reports. Used by several threads at once."""
 
     @property
     def version(self) -> str:
-        """Changes whenever the same text would come out differently."""
+        """Changes with every change of the output."""
 
     def scrub(
         self, text: str, study: EligibleStudy, known: Identifiers, subject: Subject
     ) -> ScrubbedReport:
-        """Take out the identifiers.
+        """Remove the identifiers.
 
-        ``known`` is what the study's files and rows say. A date may stay as ``subject`` moves it,
-        written YYYY-MM-DD.
+        ``known`` are the identifiers in the study's files and rows. A date may stay as
+        YYYY-MM-DD, moved by the shift of ``subject``.
         """

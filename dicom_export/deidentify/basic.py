@@ -1,7 +1,7 @@
 """DEIDENTIFICATION=basic: PS3.15's Basic Application Level Confidentiality Profile by a keep-list.
 
-What is promised, and what is not, stands in ``docs/deidentification.md``; what is kept, in
-``rules.csv``.
+``docs/deidentification.md`` says what is promised and what is not; ``files/rules.csv`` lists the
+kept attributes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from dicom_export.blobs import Scratch
+from dicom_export.blobs import Workspace
 from dicom_export.codes import Code
 from dicom_export.deidentify.api import DeidentifiedFile, OutgoingImage, ReportScrubber
 from dicom_export.deidentify.dates import parse_moment
@@ -29,7 +29,7 @@ _SERIES_NUMBER = 0x00200011
 
 
 def deidentify_file(
-    source: DicomFile, key: Key, subject: Subject, scratch: Scratch
+    source: DicomFile, key: Key, subject: Subject, workspace: Workspace
 ) -> DeidentifiedFile:
     """De-identify one file that has passed its checks.
 
@@ -38,7 +38,7 @@ def deidentify_file(
     """
     outgoing_pixels = pixels.plan(source)
     cleaned = header.clean(source.dataset, key, subject)
-    written = write_file.write(source, cleaned, outgoing_pixels, scratch)
+    written = write_file.write(source, cleaned, outgoing_pixels, workspace)
     return DeidentifiedFile(
         blob=written.blob,
         study_instance_uid=str(cleaned.dataset.StudyInstanceUID),
@@ -93,7 +93,7 @@ class BasicStudy:
         self._ready: Search | None = None
 
     def disclosed(self) -> EligibleStudy:
-        """Give the rows with pseudonyms and moved dates; typed words are the vocabulary's."""
+        """Return the rows with pseudonyms, moved dates, and typed words of the vocabulary only."""
         study = self._study
         return replace(
             study,
@@ -109,7 +109,7 @@ class BasicStudy:
         )
 
     def statement(self) -> Mapping[str, str | None]:
-        """Say how it was done, and who the subject is."""
+        """State the rules, the key's id and the subject's pseudonym."""
         return {
             "mode": self._basic.mode,
             "rules_version": self._basic.rules_version,
@@ -119,18 +119,18 @@ class BasicStudy:
         }
 
     def may_report(self, *, is_whole: bool) -> bool:
-        """Say whether a file named the patient, whom the warehouse does not know, or none will."""
+        """Whether a file named the patient (the warehouse does not), or no file will."""
         return bool(self._known.patients) or (self._has_read_file and is_whole)
 
-    def image(self, source: DicomFile, scratch: Scratch) -> OutgoingImage:
-        """De-identify a file, or leave it out for what its picture may show."""
+    def image(self, source: DicomFile, workspace: Workspace) -> OutgoingImage:
+        """De-identify a file, or leave it out if its picture may show text."""
         self._known.learn_file(source.dataset)
         self._has_read_file = True
         self._ready = None
         risks = burned_in.risks(source.dataset)
         if risks and self._basic.burned_in_policy == "exclude":
             return OutgoingImage(None, Code.BURNED_IN)
-        made = deidentify_file(source, self._basic.key, self._subject, scratch)
+        made = deidentify_file(source, self._basic.key, self._subject, workspace)
         return OutgoingImage(made.blob, warnings=_warnings(made), file=made)
 
     def report(self, text: str) -> str:
@@ -140,7 +140,7 @@ class BasicStudy:
         return scrubbed.text
 
     def search_image(self, outgoing: OutgoingImage) -> Collection[Residue]:
-        """Search a file's header whole, and its pixels for what can be text."""
+        """Search a file's whole header, and the parts of its pixels that can be text."""
         file = outgoing.file
         if file is None:
             raise ValueError("only files that were de-identified can be searched")
@@ -207,7 +207,7 @@ class BasicStudy:
         return self._basic.key.uid(original) if original else None
 
     def _day(self, moment: str | None) -> str | None:
-        """Move a time's date and forget the time of day; 'infinity' is no date and stays."""
+        """Move the date and drop the time of day; 'infinity' is no date and stays."""
         if moment == "infinity":
             return moment
         day = parse_moment(moment)

@@ -15,7 +15,7 @@ def parse_date(text: str) -> date | None:
 
 
 def parse_moment(text: str | None) -> date | None:
-    """Read the date of an ISO 8601 time; None for 'infinity' and what Python has no date for."""
+    """Read the date of an ISO 8601 time; None for 'infinity' and years outside Python's range."""
     try:
         return datetime.fromisoformat(text).date() if text else None
     except ValueError:
@@ -23,7 +23,7 @@ def parse_moment(text: str | None) -> date | None:
 
 
 def make_date(year: str, month: str, day: str) -> date | None:
-    """Make a date of its digits, or None where there is no such day."""
+    """Make a date of its digits; None if the calendar has no such day."""
     try:
         return date(int(year), int(month), int(day))
     except ValueError:
@@ -31,7 +31,7 @@ def make_date(year: str, month: str, day: str) -> date | None:
 
 
 def age_between(born: date, day: date) -> str | None:
-    """Give an age as DICOM writes it: months below two years, else whole years."""
+    """Return an age as DICOM writes it: months below two years, otherwise whole years."""
     months = (day.year - born.year) * 12 + day.month - born.month - (day.day < born.day)
     if months < 0 or months > 999 * 12:
         return None

@@ -1,28 +1,27 @@
-"""The final search: is anything that is known to identify the study still in what goes out?
+"""The final search: does an outgoing object still hold a known identifier of the study?
 
-It does not ask how a byte came to be there. It searches, of every outgoing object:
+It does not depend on how the object was made. It searches, in every outgoing object:
 
-- *text*, meaning reports, ``metadata.json`` and all of a DICOM file that stands before its pixels:
-  as UTF-8 and as Latin-1, without accents and case; and for names and places that are more than
-  ASCII also the very bytes of the source, whatever its character set.
-- *pixels*: only what can be text, runs of eight or more printable ASCII characters, and in them
-  only what is eight or more characters long and no mere repetition. In anything shorter a picture
-  would say every name sooner or later.
+- *text*, meaning reports, ``metadata.json`` and the part of a DICOM file before its pixels: as
+  UTF-8 and as Latin-1, without accents and case; for names and places that are not ASCII also
+  the source's raw bytes, in any character set.
+- *pixels*: only runs of eight or more printable ASCII characters, and in them only identifiers of
+  eight or more characters that are no mere repetition. Shorter ones occur in pictures by chance.
 
-What counts as a hit:
+Hits are:
 
 - a UID, anywhere;
 - a date, in the forms of ``_DATES``, in one of three languages;
-- a number of six or more digits, or of five in a report, that stands for itself; dots, hyphens,
-  slashes and spaces between its digits do not hide it; a number with letters of six or more
-  characters anywhere, of four or five where it is a word;
+- a number of six or more digits, or of five in a report, that is not part of a longer one; dots,
+  hyphens, slashes and spaces between its digits do not hide it; a number with letters of six or
+  more characters anywhere, of four or five as a word of its own;
 - a word of a name of four or more letters (two in other scripts than Latin) that is no ordinary
-  word; and any two words of one name side by side, in whatever order, ordinary or not;
+  word; and any two words of one name side by side, in any order, ordinary or not;
 - an institution or an address of two or more words as a phrase.
 
-What was made by a key, and ids of the warehouse, are taken out before: a hash may hold any digits.
-So are texts of listed words, and UIDs that the standard registers ('1.2.840.10008.1.2.4.90' ends
-like a date of 1990). A header is not searched for the codes of options, which every file bears.
+Pseudonyms and ids of the warehouse are removed before, since a hash may hold any digits. So are
+texts of listed words, and UIDs that the standard registers ('1.2.840.10008.1.2.4.90' ends like a
+date of 1990). A header is not searched for the codes of options, which are in every file.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ from dicom_export.deidentify.reports import has_meaning, is_administrative
 
 
 class Residue(StrEnum):
-    """What kind of identifier was found. All that is ever said of a hit."""
+    """The kind of an identifier that was found. Nothing else of a hit is ever shown."""
 
     NAME = "name"
     NUMBER = "number"
@@ -60,7 +59,7 @@ class Residue(StrEnum):
 SHORTEST_NAME = 4
 SHORTEST_FOREIGN_NAME = 2
 SHORTEST_NAME_WITHIN = 6
-"""Letters of a name that is also found inside a longer word, reports aside."""
+"""Letters of a name that is also found inside a longer word, except in reports."""
 SHORTEST_PAIR = 6
 SHORTEST_NUMBER = 6
 SHORTEST_NUMBER_IN_REPORT = 5
@@ -73,17 +72,17 @@ PARTICLES = frozenset(
 )
 
 _STEPS = (1, 2, 4)
-"""Doubled this often, one becomes :data:`SHORTEST_IN_PIXELS`."""
+"""Their sum is one less than :data:`SHORTEST_IN_PIXELS`: each step doubles the length of a run."""
 
 WINDOW_BYTES = 256 * 1024
-"""As much as a processor keeps close at hand."""
+"""Fits into a processor's cache."""
 OVERLAP_BYTES = 1024
 """Longer than any identifier."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Search:
-    """A study's identifiers, made ready to be looked for."""
+    """A study's identifiers in the forms that the search compares."""
 
     names: frozenset[str]
     long_names: tuple[str, ...]
@@ -125,37 +124,34 @@ class Search:
         )
 
     def in_report(self, text: str, *, made: Collection[str] = ()) -> set[Residue]:
-        """Search a report; what is in ``made`` is passed over."""
+        """Search a report, without the texts in ``made``."""
         return self.in_text(_without(text, made), SHORTEST_NUMBER_IN_REPORT, within=False)
 
     def in_document(self, content: bytes, *, made: Collection[str] = ()) -> set[Residue]:
-        """Search the values of a JSON document; what is in ``made`` is passed over."""
+        """Search the values of a JSON document, without the texts in ``made``."""
         text = "\n".join(_leaves(json.loads(content)))
         return self.in_text(_without(text, made), SHORTEST_NUMBER, within=True)
 
     def in_header(self, content: bytes, *, made: Collection[str] = ()) -> set[Residue]:
-        """Search the part of a file before its pixels.
-
-        What is in ``made`` was made by this program and is passed over.
-        """
+        """Search the part of a file before its pixels, without the texts in ``made``."""
         found: set[Residue] = set()
         if any(raw in content for raw in self.raw):
             found.add(Residue.NAME)
-        # Every header says which options it was made under.
+        # Every header has the codes of its options.
         foreign = replace(self, digits=self.digits.difference(METHOD_CODES))
         for text in {content.decode("utf-8", "replace"), content.decode("latin-1")}:
             found |= foreign.in_text(_without(text, made), SHORTEST_NUMBER, within=True)
         return found
 
     def in_pixels(self, stream: IO[bytes], start: int) -> set[Residue]:
-        """Search what of the pixel data can be text."""
+        """Search the parts of the pixel data that can be text."""
         found: set[Residue] = set()
         for text in _printable_runs(stream, start):
             found |= self._in_pixels(text.lower())
         return found
 
     def in_text(self, text: str, shortest_number: int, *, within: bool) -> set[Residue]:
-        """Search a text for numbers of this many digits or more, and for names ``within`` words."""
+        """Search for numbers of at least this many digits, and for names, also ``within`` words."""
         folded = fold_text(_STANDARD_UID.sub(_unless_registered, text))
         found_words = words(folded)
         checks = {
@@ -213,7 +209,7 @@ def _is_telling(name: str) -> bool:
 
 
 def _is_found_within(name: str) -> bool:
-    """Whether a name is looked for inside of words: scripts without spaces have no other way."""
+    """Whether a name is also searched inside of words, as scripts without spaces require."""
     return len(name) >= SHORTEST_NAME_WITHIN or not _is_latin(name)
 
 
@@ -223,18 +219,18 @@ def _is_latin(name: str) -> bool:
 
 def _is_place(place: str) -> bool:
     parts = place.split()
-    # 'Sede Central' is said of any place, 'Clínica del Valle' is not.
+    # 'Sede Central' may be any place, 'Clínica del Valle' may not.
     is_any = all(part in _listed() or is_administrative(part) for part in parts)
     return len(parts) > 1 and len(place) >= SHORTEST_PLACE and not is_any
 
 
 def _is_unlikely(needle: str) -> bool:
-    """Whether a picture will not say this by chance."""
+    """Whether the text does not occur in a picture by chance."""
     return len(needle) >= SHORTEST_IN_PIXELS and len(set(needle)) >= FEWEST_DIFFERENT_IN_PIXELS
 
 
 def _has_pair(person: frozenset[str], found_words: Iterable[str]) -> bool:
-    """Whether two different words of a name stand side by side, particles between them aside."""
+    """Whether two different words of a name are adjacent, apart from particles between them."""
     last = ""
     for word in found_words:
         if word in PARTICLES:
@@ -249,7 +245,7 @@ def _has_pair(person: frozenset[str], found_words: Iterable[str]) -> bool:
 
 
 def _is_ordinary(word: str) -> bool:
-    """Whether a word alone says nothing of a person: it is listed, or a report may hold it."""
+    """Whether a word alone does not identify a person: it is listed, or common in reports."""
     return word in _listed() or has_meaning(word)
 
 
@@ -295,7 +291,7 @@ def _unless_registered(found: re.Match[str]) -> str:
 # Numbers and dates in text ------------------------------------------------------------------------
 
 _NUMBER = re.compile(r"(?<!\d)\d{5,}(?!\d)")
-# So long that not even the decimals of a measure say it by chance.
+# So long that not even the decimals of a measurement match by chance.
 _LONG_NUMBER = re.compile(r"(?<!\d)\d{8,}(?!\d)")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ .\-/](?=\d)")
 _BETWEEN_ANY = re.compile(r"(?<=[a-z0-9])[ .\-/_](?=[a-z0-9])")
@@ -328,7 +324,7 @@ _MONTH_DAY_YEAR = re.compile(rf"\b({_MONTH})[. ]+(\d{{1,2}})(?:st|nd|rd|th)?,? +
 
 
 def _dates(folded: str) -> set[date]:
-    """Read every date of a text, in every way that it can be read."""
+    """Return all dates of a text, in all possible readings."""
     return {day for day in _readings(folded) if day is not None}
 
 
@@ -359,7 +355,7 @@ def _years(year: str) -> tuple[str, ...]:
 
 
 def _printable_runs(stream: IO[bytes], start: int) -> Iterator[str]:
-    """Give what can be text, window by window; windows overlap by more than an identifier."""
+    """Yield the parts that can be text, by windows that overlap by more than an identifier."""
     position = start
     while True:
         stream.seek(position)
@@ -371,7 +367,7 @@ def _printable_runs(stream: IO[bytes], start: int) -> Iterator[str]:
 
 
 def _runs(window: bytes) -> bytes:
-    """Give the runs of printable ASCII of eight characters or more, line by line."""
+    """Return the runs of eight or more printable ASCII characters, one per line."""
     values = np.frombuffer(window, dtype=np.uint8)
     is_run = (values - np.uint8(0x20)) < np.uint8(0x5F)
     for step in _STEPS:
@@ -380,7 +376,7 @@ def _runs(window: bytes) -> bytes:
         is_run = is_run[:-step] & is_run[step:]
     if not is_run.any():
         return b""
-    # An element says that it and the seven after it are printable: let it be said of those, too.
+    # An element is true if it and the next seven bytes are printable: mark those seven, too.
     for step in _STEPS:
         longer = np.zeros(len(is_run) + step, dtype=bool)
         longer[:-step] = is_run

@@ -1,4 +1,4 @@
-"""Text as it is compared: without accents, case and compatibility forms."""
+"""Folds text for comparison: without accents, case and compatibility forms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def fold_text(text: str) -> str:
-    """Give a text in lower case, without accents: 'TÓRAX' and 'torax' are the same.
+    """Return a text in lower case, without accents: 'TÓRAX' becomes 'torax'.
 
     ``macros/fold_text.sql`` is its twin in SQL, except for compatibility forms (NFKD).
     A report is folded by ``reports.folding``, which also keeps the way back to the original.
@@ -21,5 +21,5 @@ def fold_text(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Give the folded words of a text: what stands between anything but letters and digits."""
+    """Return the folded words of a text: its runs of letters and digits."""
     return _WORD.findall(fold_text(text))

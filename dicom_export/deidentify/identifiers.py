@@ -1,7 +1,7 @@
-"""What is known to identify a study's patient, doctors and place: gathered to be looked for.
+"""Gathers the identifiers of a study's patient, doctors and places, for scrubbing and searching.
 
-Values come from the study's own files, at every depth, and from its rows in the warehouse. They
-stay in memory for as long as the study is worked on, and no repr shows them.
+The values come from the study's files, at every depth, and from its rows in the warehouse. They
+stay in memory while the study is prepared, and no repr shows them.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ from dicom_export.deidentify.files.uids import is_registered
 from dicom_export.model import EligibleStudy
 
 DEEPEST = 16
-"""Sequences within sequences deeper than this are not looked into."""
+"""Sequences nested deeper than this are not read."""
 LONGEST_VALUE = 1024
-"""Bytes; a longer value is no name and no number."""
+"""Limit in bytes; a longer value is no name and no number."""
 
 _DEFAULT_ENCODINGS = ["iso8859"]
 _ESCAPE = b"\x1b"
 _READABLE = frozenset(str(one) for one in VR if one is not VR.UN)
 _BIRTH_DATES = frozenset({0x00100030, 0x00100033, 0x00100034})
 _DELIMITERS = set(b"\\^=")
-"""Where ISO 2022 falls back to the first character set (PS3.5, section 6.1.2.5.3)."""
+"""Bytes at which ISO 2022 returns to the first character set (PS3.5, section 6.1.2.5.3)."""
 
 
 @dataclass(slots=True)
 class Identifiers:
-    """All that identifies one study. Filled by one thread."""
+    """All identifiers of one study. Filled by one thread."""
 
     patients: set[str] = field(default_factory=set, repr=False)
-    """Names of the patient and of kin, as they were written, components parted by spaces."""
+    """Names of the patient and of relatives, as written, with spaces between components."""
     staff: set[str] = field(default_factory=set, repr=False)
-    """Names of everybody else."""
+    """Names of all other people."""
     codes: set[str] = field(default_factory=set, repr=False)
     """Numbers of patients, visits, orders, devices; telephone numbers."""
     places: set[str] = field(default_factory=set, repr=False)
     """Institutions and addresses."""
     birth_dates: set[date] = field(default_factory=set, repr=False)
     dates: set[date] = field(default_factory=set, repr=False)
-    """Every other date of the files and rows."""
+    """All other dates of the files and rows."""
     uids: set[str] = field(default_factory=set, repr=False)
-    """Every UID that the standard does not register."""
+    """All UIDs that the standard does not register."""
     raw: set[bytes] = field(default_factory=set, repr=False)
-    """Names and places as they stand in the files, where they are more than ASCII."""
+    """The raw bytes of names and places that are not ASCII."""
 
     def learn_rows(self, study: EligibleStudy) -> None:
-        """Gather from the warehouse's rows of a study."""
+        """Gather from a study's rows."""
         self.codes |= {one for one in (study.accession_number, study.patient_id) if one}
         uids = [study.study_instance_uid]
         for image in study.images:
@@ -66,7 +66,7 @@ class Identifiers:
         self.dates |= {day for moment in moments if (day := parse_moment(moment))}
 
     def learn_file(self, dataset: Dataset) -> None:
-        """Gather from a file's data set, its private elements aside."""
+        """Gather from a file's data set, except its private elements."""
         self._learn(dataset, _encodings(dataset, _DEFAULT_ENCODINGS), depth=0)
 
     def _learn(self, dataset: Dataset, encodings: Sequence[str], depth: int) -> None:
@@ -125,18 +125,18 @@ class Identifiers:
 
 
 def _names(text: str) -> Iterable[str]:
-    """Give a person name's groups (alphabetic, ideographic, phonetic), components by spaces."""
+    """Return a person name's groups (alphabetic, ideographic, phonetic) with spaces for "^"."""
     return (group.replace("^", " ") for value in text.split("\\") for group in value.split("="))
 
 
 def _readings(content: bytes, encodings: Sequence[str]) -> set[str]:
-    """Decode a value by its character set, and by those that are often not declared."""
+    """Decode a value by its character set, and by those that files often fail to declare."""
     if content.isascii() and _ESCAPE not in content:
         return {content.decode()}
     texts: set[str] = set()
     try:
         texts.add(decode_bytes(content, encodings, _DELIMITERS))
-    except Exception:  # noqa: BLE001  # codecs and pydicom raise what they like
+    except Exception:  # noqa: BLE001  # codecs and pydicom raise anything
         texts.add(content.decode("latin-1"))
     try:
         texts.add(content.decode())
@@ -146,7 +146,7 @@ def _readings(content: bytes, encodings: Sequence[str]) -> set[str]:
 
 
 def _encodings(dataset: Dataset, inherited: Sequence[str]) -> Sequence[str]:
-    """Give the Python codecs of a data set, its parent's where it names none."""
+    """Return the Python codecs of a data set, or of its parent if it names none."""
     if "SpecificCharacterSet" not in dataset:
         return inherited
     try:
@@ -166,7 +166,7 @@ def _vr(element: DataElement | RawDataElement) -> str:
 
 
 def _bytes_of(element: DataElement | RawDataElement) -> bytes:
-    """Give a value as it stands in the file, as far as it is still at hand."""
+    """Return a value's raw bytes, or the encoded text of a value that is already decoded."""
     if isinstance(element, RawDataElement):
         return element.value or b""
     value = element.value
@@ -174,7 +174,7 @@ def _bytes_of(element: DataElement | RawDataElement) -> bytes:
         return value
     if value is None:
         return b""
-    # A PersonName gives its letters one by one.
+    # A PersonName is iterable: it yields its letters.
     is_one = isinstance(value, str | PersonName) or not isinstance(value, Iterable)
     several = [value] if is_one else value
     return "\\".join(str(one) for one in several).encode()

@@ -1,4 +1,4 @@
-"""Which key a warehouse's dataset was made with."""
+"""Records the key that a warehouse's dataset is made with."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ INSERT INTO ops.deidentification_key (key_id) VALUES (%s) ON CONFLICT (is_the_on
 
 
 def require_same_key(connections: Connections, deidentifier: Deidentifier) -> None:
-    """Note the key's id at its first use, and from then on insist on it.
+    """Record the key's id at its first use, and compare it from then on.
 
-    With another key the same patient would get another name, and old and new studies would no
-    longer belong together.
+    With another key the same patient would get another pseudonym, and old and new studies would no
+    longer match.
 
     Raises:
-        ConfigurationError: it is another key.
+        ConfigurationError: the key differs from the recorded one.
     """
     if deidentifier.key_id is None:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from dicom_export.blobs import Scratch
+from dicom_export.blobs import Workspace
 from dicom_export.deidentify.api import OutgoingImage
 from dicom_export.deidentify.final_search import Residue
 from dicom_export.dicom_file import DicomFile
@@ -12,7 +12,7 @@ from dicom_export.model import EligibleStudy
 
 
 class PassThrough:
-    """Leaves everything as it is."""
+    """Changes nothing."""
 
     mode = "off"
     rules_version = "1"
@@ -24,17 +24,17 @@ class PassThrough:
 
 
 class PassedStudy:
-    """A study that goes out as it is."""
+    """A study that is sent unchanged."""
 
     def __init__(self, study: EligibleStudy) -> None:
         self._study = study
 
     def disclosed(self) -> EligibleStudy:
-        """Give the rows as they are."""
+        """Return the rows unchanged."""
         return self._study
 
     def statement(self) -> Mapping[str, str | None]:
-        """Say that nothing was done."""
+        """State that nothing was changed."""
         return {
             "mode": PassThrough.mode,
             "rules_version": PassThrough.rules_version,
@@ -42,25 +42,25 @@ class PassedStudy:
         }
 
     def may_report(self, *, is_whole: bool) -> bool:  # noqa: ARG002
-        """Say yes: nothing is taken out of reports."""
+        """Always: reports are sent unchanged."""
         return True
 
-    def image(self, source: DicomFile, scratch: Scratch) -> OutgoingImage:  # noqa: ARG002
-        """Give the file as it is."""
+    def image(self, source: DicomFile, workspace: Workspace) -> OutgoingImage:  # noqa: ARG002
+        """Return the file unchanged."""
         return OutgoingImage(source.original)
 
     def report(self, text: str) -> str:
-        """Give the text as it is."""
+        """Return the text unchanged."""
         return text
 
     def search_image(self, outgoing: OutgoingImage) -> Collection[Residue]:  # noqa: ARG002
-        """Look for nothing: everything may be there."""
+        """Search nothing: every identifier may be sent."""
         return ()
 
     def search_report(self, text: str) -> Collection[Residue]:  # noqa: ARG002
-        """Look for nothing."""
+        """Search nothing."""
         return ()
 
     def search_metadata(self, content: bytes, made: Collection[str]) -> Collection[Residue]:  # noqa: ARG002
-        """Look for nothing."""
+        """Search nothing."""
         return ()

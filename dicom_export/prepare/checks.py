@@ -1,7 +1,7 @@
-"""Is a file a whole DICOM image, and is it the one that the database speaks of?
+"""Checks that a file is a whole DICOM image, and that it is the one that its row names.
 
-Nothing here raises, and nothing that identifies a patient is returned: the two values that files
-of one study are compared by leave only as keyed hashes that no other process can make.
+No function raises. No result identifies a patient: the two values that the files of a study are
+compared by are returned as keyed hashes, which no other process can compute.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import UID, MPEGTransferSyntaxes
 
 from dicom_export import dicom_file
-from dicom_export.blobs import Blob, Scratch
+from dicom_export.blobs import Blob, Workspace
 from dicom_export.codes import Code
 from dicom_export.dicom_file import DicomFile, PixelElement, text_of, value_of
 from dicom_export.errors import SourceFailed, describe
@@ -67,12 +67,12 @@ ATTRIBUTES: Mapping[str, str] = {
     "manufacturer": "Manufacturer",
     "manufacturer_model_name": "ManufacturerModelName",
 }
-"""What a reader needs to choose and to show an image: name in ``metadata.json``, DICOM keyword."""
+"""Attributes needed to choose and to show an image: name in ``metadata.json``, DICOM keyword."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose a file says it is: keyed hashes, None where the file does not say."""
+    """The patient whom a file states, as keyed hashes; None for a value that is absent."""
 
     patient: bytes | None = field(repr=False)
     birth_date: bytes | None = field(repr=False)
@@ -80,10 +80,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found in one file."""
+    """The result of one file's checks."""
 
     code: Code | None
-    """None where nothing is wrong."""
+    """Why the file is stopped; None if it passed."""
     attributes: Mapping[str, Json] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     subject: Subject | None = None
@@ -95,7 +95,7 @@ def inspect(
     original: Blob,
     study: EligibleStudy,
     image: EligibleImage,
-    scratch: Scratch,
+    workspace: Workspace,
     overruled: Collection[Code] = (),
 ) -> Inspection:
     """Check a file against the row that led to it.
@@ -105,7 +105,7 @@ def inspect(
     read: DicomFile | None = None
     subject: Subject | None = None
     try:
-        read = dicom_file.read(original, scratch)
+        read = dicom_file.read(original, workspace)
         file = read.decodable()
         subject = _subject(file.dataset)
         _check(file, study, image, overruled)
@@ -119,10 +119,10 @@ def inspect(
 
 
 def disagreeing(subjects: Mapping[str, Subject]) -> set[str]:
-    """Name the images that speak of another patient than their study's other files do.
+    """Return the images whose files state another patient than the study's other files.
 
-    A value that a file leaves empty disagrees with nothing. Where more than half of the files
-    agree, the others are named; where no value has such a majority, all that state one.
+    An empty value agrees with every other. If more than half of the files with a value agree,
+    the other ones are returned; otherwise all files with a value are.
     """
     return _outvoted({key: subject.patient for key, subject in subjects.items()}) | _outvoted(
         {key: subject.birth_date for key, subject in subjects.items()}
@@ -132,8 +132,8 @@ def disagreeing(subjects: Mapping[str, Subject]) -> set[str]:
 def repeated(instances: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """Find rows of one study that lead to the same instance, by SOPInstanceUID and SHA-256.
 
-    Gives a warning for each: DUPLICATE_OF and the first image's id, where the files are the same;
-    UID_CONFLICT for all of them, where they are not. None of them is left out for it.
+    Returns warnings by image: DUPLICATE_OF with the first image's id if the files are equal, and
+    UID_CONFLICT for all of them if they differ. No image is stopped for it.
     """
     rows_of: dict[str, list[str]] = {}
     for image_id, (uid, _) in sorted(instances.items()):
@@ -158,13 +158,13 @@ def _outvoted(values: Mapping[str, bytes | None]) -> set[str]:
     return {key for key, value in stated.items() if not has_majority or value != winner}
 
 
-# Judging ------------------------------------------------------------------------------------------
+# Checks -------------------------------------------------------------------------------------------
 
 
 def _check(
     file: DicomFile, study: EligibleStudy, image: EligibleImage, overruled: Collection[Code]
 ) -> None:
-    """Stop at the first thing that is wrong, the worst first."""
+    """Stop at the first failure; the checks are in the order of severity."""
     _check_identity(file.dataset, study, image, overruled)
     if _is_no_image(file):
         raise SourceFailed(Code.NON_IMAGE_OBJECT)
@@ -177,9 +177,9 @@ def _check(
 def _check_identity(
     dataset: Dataset, study: EligibleStudy, image: EligibleImage, overruled: Collection[Code]
 ) -> None:
-    """Stop where a UID that the file states is not the database's.
+    """Stop if a UID of the file differs from the database's.
 
-    A file that is cut short may not state all of them; what it does state counts.
+    A truncated file may lack some of them; the others are compared.
     """
     for keyword, expected, code in (
         ("StudyInstanceUID", study.study_instance_uid, Code.STUDY_MISMATCH),
@@ -194,8 +194,8 @@ def _check_identity(
 def _is_no_image(file: DicomFile) -> bool:
     """Tell reports, presentation states, plans, segmentations and the like from images.
 
-    The storage classes of PS3.4, section B.5 that hold images are called "... Image Storage"; what
-    has no registered class is judged by whether it has pixels.
+    The storage classes of images in PS3.4, section B.5 are called "... Image Storage". An object
+    of an unregistered class is an image if it has pixels.
     """
     sop_class = UID(
         text_of(file.dataset, "SOPClassUID") or text_of(file.meta, "MediaStorageSOPClassUID")
@@ -207,7 +207,7 @@ def _is_no_image(file: DicomFile) -> bool:
 
 
 def _check_attributes(file: DicomFile) -> None:
-    """Stop where what identifies or measures an image, or says how it is encoded, is absent.
+    """Stop if an attribute that identifies, measures or encodes an image is absent.
 
     PS3.3, sections C.12.1 and C.7.6.3; PS3.10, section 7.1.
     """
@@ -224,8 +224,8 @@ def _has_size(dataset: Dataset) -> bool:
 def _check_pixels(file: DicomFile, pixels: PixelElement) -> None:
     is_compressed = _is_compressed(file.transfer_syntax)
     if is_compressed is not None and is_compressed is not pixels.is_encapsulated:
-        # Compressed pixels are encapsulated, with an undefined length, and no others are
-        # (PS3.5, sections A.4 and 8.1.1).
+        # Only compressed pixels are encapsulated, with an undefined length (PS3.5, sections A.4
+        # and 8.1.1).
         raise SourceFailed(Code.BAD_FRAMES)
     if pixels.is_encapsulated:
         _check_encapsulated(file, pixels)
@@ -236,7 +236,7 @@ def _check_pixels(file: DicomFile, pixels: PixelElement) -> None:
 def _check_native(file: DicomFile, pixels: PixelElement) -> None:
     try:
         expected = int(get_expected_length(file.dataset))
-    except Exception:  # noqa: BLE001  # whatever stands where numbers should
+    except Exception:  # noqa: BLE001  # pydicom raises anything when a number is malformed
         raise SourceFailed(Code.MISSING_ATTRS) from None
     available = min(pixels.length, file.size - pixels.position)
     if available < expected:
@@ -252,11 +252,11 @@ def _check_encapsulated(file: DicomFile, pixels: PixelElement) -> None:
     if not filled:
         raise SourceFailed(Code.TRUNCATED)
     if frames == 1 or file.transfer_syntax in MPEGTransferSyntaxes:
-        # A video is one stream, in as many fragments as it likes (PS3.5, section A.4.5).
+        # A video is one stream in any number of fragments (PS3.5, section A.4.5).
         return
     offsets = _extended_offsets(file.dataset) or _basic_offsets(stream, table, frames)
     if not offsets:
-        # Without a table of offsets each frame is one fragment.
+        # Without an offset table each frame is one fragment.
         if filled < frames:
             raise SourceFailed(Code.BAD_FRAMES)
         return
@@ -267,9 +267,9 @@ def _check_encapsulated(file: DicomFile, pixels: PixelElement) -> None:
 
 
 def _items(stream: BinaryIO, size: int, start: int) -> list[tuple[int, int]]:
-    """Give position and length of every item: the basic offset table's, then the fragments'.
+    """Return position and length of every item: first the basic offset table, then the fragments.
 
-    The delimiter's own length field is zero and says nothing: a file that lacks it is whole.
+    The delimiter's own length is always zero, so a file that ends before this field is whole.
     """
     items: list[tuple[int, int]] = []
     position = start
@@ -301,7 +301,7 @@ def _basic_offsets(stream: BinaryIO, table: tuple[int, int], frames: int) -> lis
 
 
 def _extended_offsets(dataset: Dataset) -> list[int]:
-    """Give the offsets of (7FE0,0001), where the file has them (PS3.3, section C.7.6.3.1.8)."""
+    """Return the offsets of (7FE0,0001), if any (PS3.3, section C.7.6.3.1.8)."""
     value = value_of(dataset, "ExtendedOffsetTable")
     return _numbers(value, 8) if isinstance(value, bytes) else []
 
@@ -316,18 +316,18 @@ def _frame_count(dataset: Dataset) -> int:
         return 1
     try:
         return max(int(dataset.get("NumberOfFrames") or 1), 1)
-    except Exception:  # noqa: BLE001  # whatever stands where a number should
+    except Exception:  # noqa: BLE001  # as above
         raise SourceFailed(Code.MISSING_ATTRS) from None
 
 
 def _is_compressed(syntax: UID) -> bool | None:
-    """Whether pixels are compressed; None for a syntax that is newer than pydicom, or private."""
+    """Whether pixels are compressed; None if pydicom does not know the syntax, or it is private."""
     if syntax.is_private or not syntax.is_transfer_syntax:
         return None
     return syntax.is_compressed
 
 
-# Describing ---------------------------------------------------------------------------------------
+# Attributes ---------------------------------------------------------------------------------------
 
 
 _KEY = secrets.token_bytes(32)
@@ -338,7 +338,7 @@ def _subject(dataset: Dataset) -> Subject:
 
 
 def _hashed(dataset: Dataset, keyword: str) -> bytes | None:
-    """Hash a value as it stands in the file, undecoded and without padding."""
+    """Hash a value's raw bytes, without padding."""
     if keyword not in dataset:
         return None
     value = dataset.get_item(keyword).value
@@ -348,7 +348,7 @@ def _hashed(dataset: Dataset, keyword: str) -> bytes | None:
 
 
 def _warnings(file: DicomFile, study: EligibleStudy, image: EligibleImage) -> tuple[str, ...]:
-    """Name what differs from the database and does not decide whose file it is."""
+    """Name the differences from the database that do not question the file's identity."""
     modalities = {study.modality_code, image.series_modality} - {None, ""}
     modality = text_of(file.dataset, "Modality")
     accession = text_of(file.dataset, "AccessionNumber")
@@ -378,7 +378,7 @@ def _json(dataset: Dataset, keyword: str) -> Json:
 
 
 def _plain(value: object) -> Json:
-    """Turn a value of pydicom's own types into one that JSON knows."""
+    """Convert a value of pydicom's types to one of JSON's."""
     if isinstance(value, int):
         return int(value)
     try:

@@ -1,6 +1,6 @@
-"""Report text: HTML from the report editor becomes plain text, plain text stays as it is.
+"""Converts reports to plain text: HTML of the report editor is converted, plain text stays.
 
-What is HTML? A text is HTML when it holds a document's head (``<!doctype html``, ``<html``,
+A text is HTML if it holds a document's head (``<!doctype html``, ``<html``,
 ``<body``), an element that stands without an end tag (``<br>``, ``<hr>``, ``<p>``, ``<li>``, cells
 and rows of tables: HTML standard, "optional tags" and "void elements"), or a start tag of another
 element that editors write together with its end tag. "SpO2 < 90 and > 80" and "<MCP-1>" are none
@@ -57,7 +57,7 @@ _KEPT_SPACE = "\N{NO-BREAK SPACE}"
 
 
 def to_text(content: str | None) -> str:
-    """Give a report as plain text; '' where it says nothing.
+    """Return a report as plain text; '' if it has no text.
 
     Plain text comes back unchanged, character by character, unless it is only white space.
     """

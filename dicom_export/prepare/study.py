@@ -1,4 +1,4 @@
-"""The first of a study's two steps: fetch, check and de-identify everything, send nothing."""
+"""The first of a study's two steps: fetch, check and de-identify all its parts, send nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dicom_export.blobs import Blob, Scratch
+from dicom_export.blobs import Blob, Workspace
 from dicom_export.codes import Code, ImageStatus, StudyStatus
 from dicom_export.deidentify import Deidentifier, OutgoingImage, StudyDeidentifier
 from dicom_export.deidentify.final_search import Residue
@@ -47,31 +47,31 @@ class PreparedImage:
 
 @dataclass(frozen=True, slots=True)
 class PreparedReport:
-    """A report; ``blob`` is None where it has no text, or none that may go out."""
+    """A report; ``blob`` is None if it has no text, or none that may be sent."""
 
     report: EligibleReport
-    """The row as it may be shown."""
+    """The row as ``metadata.json`` may show it."""
     blob: Blob | None
     code: Code | None = None
     is_withheld: bool = False
-    """No file was read that says whose name to take out: the images say why."""
+    """Whether it stays because no file stated the patient's name; the images' codes say why."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedStudy:
-    """A study, judged as a whole; the blobs live as long as their scratch."""
+    """A study with its verdict; the blobs live as long as their workspace."""
 
     study: EligibleStudy
-    """The rows as they may be shown."""
+    """The rows as ``metadata.json`` may show them."""
     images: Sequence[PreparedImage]
     reports: Sequence[PreparedReport]
     deidentified: StudyDeidentifier = field(repr=False)
     metadata_code: Code | None = None
-    """Why ``metadata.json`` must not go out; found when it is made."""
+    """Why ``metadata.json`` must not be sent; known when it is made."""
 
     @property
     def verdict(self) -> StudyStatus:
-        """Give EXPORTED if nothing stands in the way, else INCOMPLETE or QUARANTINED."""
+        """EXPORTED if no code prevents it, otherwise INCOMPLETE or QUARANTINED."""
         codes = [self.metadata_code, *(one.code for one in self.images)]
         codes += [one.code for one in self.reports]
         statuses = {code.image_status for code in codes if code}
@@ -81,12 +81,12 @@ class PreparedStudy:
 
     @property
     def is_hopeful(self) -> bool:
-        """Whether what is missing may turn up; what is no image, and silent reports, will not."""
+        """Whether another try may succeed: a missing file may appear, a missing text will not."""
         return any(image.is_awaited for image in self.images)
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """What holds the study back, fit to be shown."""
+        """The reasons that hold the study back, without identifiers."""
         held_back = [
             f"{prepared.code}: image {prepared.image.image_id}"
             for prepared in self.images
@@ -109,12 +109,12 @@ class PreparedStudy:
         return tuple(held_back)
 
     def without_metadata(self, code: Code) -> PreparedStudy:
-        """Hold the study back for what its ``metadata.json`` would say."""
+        """Return the study held back for the content of its ``metadata.json``."""
         return replace(self, metadata_code=code, images=_held_back(self.images))
 
 
 def prepare(
-    study: EligibleStudy, sources: Sources, deidentifier: Deidentifier, scratch: Scratch
+    study: EligibleStudy, sources: Sources, deidentifier: Deidentifier, workspace: Workspace
 ) -> PreparedStudy:
     """Fetch, check and de-identify every file and report of a study; send nothing.
 
@@ -126,7 +126,7 @@ def prepare(
     - The final search looks at every file and report for all identifiers of the study.
     - One file in quarantine, or one report with a finding, holds back all images.
     """
-    preparer = StudyPreparer.begin(study, sources, deidentifier, scratch)
+    preparer = StudyPreparer.begin(study, sources, deidentifier, workspace)
     images = preparer.images()
     reports = preparer.reports(is_whole=not any(image.is_awaited for image in images))
     images = _compared(study, images)
@@ -146,15 +146,19 @@ class StudyPreparer:
     """The rows as ``metadata.json`` may show them, in the same order."""
     sources: Sources
     deidentified: StudyDeidentifier
-    scratch: Scratch
+    workspace: Workspace
 
     @classmethod
     def begin(
-        cls, study: EligibleStudy, sources: Sources, deidentifier: Deidentifier, scratch: Scratch
+        cls,
+        study: EligibleStudy,
+        sources: Sources,
+        deidentifier: Deidentifier,
+        workspace: Workspace,
     ) -> StudyPreparer:
         """Begin a study."""
         deidentified = deidentifier.begin(study)
-        return cls(study, deidentified.disclosed(), sources, deidentified, scratch)
+        return cls(study, deidentified.disclosed(), sources, deidentified, workspace)
 
     def images(self) -> list[PreparedImage]:
         """Prepare all images, except for the final search."""
@@ -188,17 +192,17 @@ class StudyPreparer:
             return PreparedImage(shown, Code.INTERNAL_ERROR)
 
     def _image(self, image: EligibleImage, shown: EligibleImage) -> PreparedImage:
-        original = self.sources.fetch(self.study, image, self.scratch)
+        original = self.sources.fetch(self.study, image, self.workspace)
         accepted = self.study.overruled(image.image_id, original.sha256)
-        found = checks.inspect(original, self.study, image, self.scratch, accepted)
+        found = checks.inspect(original, self.study, image, self.workspace, accepted)
         prepared = PreparedImage(
             shown, found.code, original.sha256, found.attributes, found.warnings, found.subject
         )
         if found.code or found.file is None:
             return prepared
-        outgoing = self.deidentified.image(found.file, self.scratch)
+        outgoing = self.deidentified.image(found.file, self.workspace)
         for blob in {original, found.file.content} - {outgoing.blob}:
-            self.scratch.release(blob)
+            self.workspace.release(blob)
         return replace(
             prepared,
             code=outgoing.code,
@@ -217,7 +221,7 @@ class StudyPreparer:
         """
         if outgoing.file is None:
             return {}
-        found = checks.inspect(outgoing.file.blob, self.shown, shown, self.scratch, accepted)
+        found = checks.inspect(outgoing.file.blob, self.shown, shown, self.workspace, accepted)
         if found.code:
             raise AssertionError(f"the de-identified file is {found.code}")
         return found.attributes
@@ -236,7 +240,7 @@ class StudyPreparer:
         if found:
             log.warning("report %s: %s", report.report_id, _residual(found))
             return PreparedReport(shown, None, Code.RESIDUAL_PHI)
-        return PreparedReport(shown, self.scratch.keep(text.encode()))
+        return PreparedReport(shown, self.workspace.keep(text.encode()))
 
 
 def _residual(found: Iterable[Residue]) -> str:
@@ -244,11 +248,11 @@ def _residual(found: Iterable[Residue]) -> str:
 
 
 def _compared(study: EligibleStudy, images: Sequence[PreparedImage]) -> list[PreparedImage]:
-    """Mark the files that speak of another patient."""
+    """Give PATIENT_MISMATCH to the files that state another patient."""
     subjects = {
         prepared.image.image_id: prepared.subject
         for prepared in images
-        # A file of another study has no say in whose study this is.
+        # A file of another study does not count for the patient of this one.
         if prepared.subject and not _is_quarantined(prepared)
     }
     strangers = checks.disagreeing(subjects)
@@ -271,7 +275,7 @@ def _held_back(images: Sequence[PreparedImage]) -> list[PreparedImage]:
 
 
 def _warned(images: Sequence[PreparedImage]) -> list[PreparedImage]:
-    """Tell of rows that lead to one instance; a reader of the dataset counts it once."""
+    """Add warnings to rows that lead to one instance, which a reader of the dataset counts once."""
     found = checks.repeated(
         {
             prepared.image.image_id: (prepared.image.sop_instance_uid, prepared.source_sha256)

@@ -1,7 +1,7 @@
 """The bucket: an S3 client that sends each object in one request, hashed once.
 
-A single PUT takes 5 GB and no image is larger than ``scratch.MAX_IMAGE_BYTES``, so there are no
-uploads in parts: one request, one checksum over all of it, and nothing left behind half done.
+A single PUT takes 5 GB and no image is larger than ``blobs.MAX_IMAGE_BYTES``, so no upload has
+parts: one request with one checksum, and no unfinished upload stays behind.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ATTEMPTS = 5
-"""With up to 1, 2, 4 and 8 s between them (botocore's standard mode: random, doubling)."""
+"""Attempts of one request, up to 1, 2, 4 and 8 s apart (botocore's standard mode)."""
 
 EXPECT_CONTINUE_BYTES = 1024 * 1024
-"""A smaller body is sent sooner than S3 is asked whether it would take it."""
+"""Smaller bodies are sent without waiting for "100 Continue": the wait takes longer."""
 
 _CHECKSUM_HEADER = "x-amz-checksum-sha256"
 _HASHED_ONCE = "eden-s3v4-hashed-once"
@@ -40,7 +40,7 @@ _guard: ContextVar[Callable[[], None]] = ContextVar("guard", default=lambda: Non
 
 @contextmanager
 def _guarded_by(guard: Callable[[], None]) -> Iterator[None]:
-    """Ask the guard before every attempt of a request, and before every piece of its body."""
+    """Call the guard before every attempt of a request, and before every piece of its body."""
     token = _guard.set(guard)
     try:
         yield
@@ -50,14 +50,14 @@ def _guarded_by(guard: Callable[[], None]) -> Iterator[None]:
         _guard.reset(token)
 
 
-class Store:
+class Bucket:
     """One bucket. Shared by threads; ``connections`` of them send at once.
 
-    Without keys in the settings, boto3's default chain finds some (profiles, roles).
+    Without keys in the settings, boto3's default chain applies (profiles, roles).
 
     Raises:
         ConfigurationError: half a pair of keys is set.
-        StoreUnavailable: the settings, or AWS's own files, are of no use.
+        StoreUnavailable: the settings, or AWS's own files, are invalid.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Store:
         self._storage_options = _storage_options(settings)
 
     def check_bucket(self) -> None:
-        """Make sure that the bucket can be reached.
+        """Check that the bucket can be reached.
 
         Raises:
             StoreUnavailable: names bucket, endpoint and S3's reason, never a key.
@@ -87,8 +87,8 @@ class Store:
     ) -> None:
         """Send one object in one request; S3 verifies its SHA-256.
 
-        ``guard`` is called before every attempt and every piece of it: what it raises breaks the
-        request off, and S3 keeps the object that it had.
+        ``guard`` is called before every attempt and before every piece of the body. An exception
+        from it breaks the request off, and S3 keeps the object that it had.
 
         Raises:
             StoreFailed: the bucket may hold the old object, the new one, or none.
@@ -107,7 +107,7 @@ class Store:
             raise _failure(key, error) from None
 
     def delete(self, key: str, guard: Callable[[], None] = lambda: None) -> None:
-        """Remove one object; none there is as good. ``guard`` as in :meth:`put`.
+        """Remove one object, if it exists. ``guard`` as in :meth:`put`.
 
         Raises:
             StoreFailed: the object may still be there.
@@ -119,12 +119,12 @@ class Store:
             raise _failure(key, error) from None
 
     def sizes(self, prefix: str, guard: Callable[[], None] = lambda: None) -> dict[str, int]:
-        """List what lies under a prefix: bytes by key, one request for every thousand keys.
+        """List the objects under a prefix: bytes by key. One request for every thousand keys.
 
-        ``guard`` as in :meth:`put`. Whoever has put something there may have named it anything.
+        ``guard`` as in :meth:`put`. Objects of other programs may have any key.
 
         Raises:
-            StoreFailed: the list could not be had, or not all of it; its key is the prefix.
+            StoreFailed: the list is missing or incomplete; the error's key is the prefix.
         """
         pages = self._client.get_paginator("list_objects_v2")
         try:
@@ -143,9 +143,9 @@ class Store:
 
 
 class _HashedOnce(S3SigV4Auth):
-    """Signs with the SHA-256 that the request states: botocore's own signer reads the body for it.
+    """Signs with the SHA-256 that the request states; botocore's signer reads the body again.
 
-    So S3 holds the body against two headers, one of which every server knows that knows SigV4.
+    S3 checks the body against two headers. Every server with SigV4 knows one of them.
     """
 
     def payload(self, request: AWSRequest) -> str:
@@ -154,7 +154,7 @@ class _HashedOnce(S3SigV4Auth):
 
 
 class _BrokenOff(BaseException):
-    """Passes through S3's client, which takes every ``Exception`` for a reason to try again."""
+    """Passes through S3's client, which retries after every ``Exception``."""
 
     def __init__(self, reason: Exception) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ class _BrokenOff(BaseException):
 
 
 class _Guarded:
-    """A body that asks before it gives its next piece."""
+    """A request body that calls the guard before each piece."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""What lies where in the bucket, and what ``metadata.json`` says (design, section 5)."""
+"""The keys of a study's objects, and the document ``metadata.json`` (design, section 5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy, Pla
 from dicom_export.prepare.study import PreparedImage, PreparedStudy
 
 SCHEMA_VERSION = 2
-"""Of ``metadata.json``; counted up with every change that a reader could notice."""
+"""Version of ``metadata.json``; raised with every change that a reader could notice."""
 
 CONTENT_TYPES: Mapping[str, str] = {
     "dicom": "application/dicom",
@@ -38,7 +38,7 @@ def image_key(study: EligibleStudy, image: EligibleImage) -> str:
 
 
 def folder(organization_id: str, study_id: str) -> str:
-    """``{organization_id}/{study_id}/``: the prefix of all that a study has in the bucket."""
+    """``{organization_id}/{study_id}/``: the prefix of all objects of a study."""
     return f"{organization_id}/{study_id}/"
 
 

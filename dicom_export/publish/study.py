@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from dicom_export.blobs import Blob, Scratch
+from dicom_export.blobs import Blob, Workspace
 from dicom_export.codes import Code, ImageStatus, StudyStatus
 from dicom_export.model import ImageOutcome, ObjectKind, PlacedObject, StudyOutcome, StudyResult
 from dicom_export.prepare.study import PreparedImage, PreparedStudy
 from dicom_export.publish.layout import image_key, metadata_document, metadata_key, report_key
-from dicom_export.publish.study_objects import Shelf
+from dicom_export.publish.study_objects import StudyObjects
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _Wanted = Mapping[str, PlacedObject]
 
 
 def publish(
-    prepared: PreparedStudy, objects: Shelf, scratch: Scratch, policy: str | None
+    prepared: PreparedStudy, objects: StudyObjects, workspace: Workspace, policy: str | None
 ) -> StudyOutcome:
     """Change the study's objects as its verdict asks, and return what the ledger shall keep.
 
@@ -51,7 +51,7 @@ def publish(
     else:
         _carry_out(_plan(prepared, wanted, objects, policy), contents, objects)
     if verdict is StudyStatus.EXPORTED and not objects.errors:
-        _publish_metadata(prepared, wanted, objects, scratch)
+        _publish_metadata(prepared, wanted, objects, workspace)
     for placed in wanted.values():
         objects.restate(placed)
     if objects.errors:
@@ -116,7 +116,9 @@ class _Plan:
         return (*self.retired, *self.uploads, *self.removals)
 
 
-def _plan(prepared: PreparedStudy, wanted: _Wanted, objects: Shelf, policy: str | None) -> _Plan:
+def _plan(
+    prepared: PreparedStudy, wanted: _Wanted, objects: StudyObjects, policy: str | None
+) -> _Plan:
     keep = {*wanted, *_unfetched_keys(prepared, objects, policy)}
     uploads = [placed for key, placed in wanted.items() if objects.get(key) != placed]
     others = [placed for placed in objects if placed.key not in keep]
@@ -131,7 +133,7 @@ def _plan(prepared: PreparedStudy, wanted: _Wanted, objects: Shelf, policy: str 
     return _Plan(retired, uploads, removals)
 
 
-def _unfetched_keys(prepared: PreparedStudy, objects: Shelf, policy: str | None) -> set[str]:
+def _unfetched_keys(prepared: PreparedStudy, objects: StudyObjects, policy: str | None) -> set[str]:
     """Name the objects of images that could not be fetched this time: they stay, unnamed.
 
     An object that was sent under another policy does not stay: that policy may have been none.
@@ -143,7 +145,7 @@ def _unfetched_keys(prepared: PreparedStudy, objects: Shelf, policy: str | None)
     return keys if keys and objects.are_under(policy) else set()
 
 
-def _carry_out(plan: _Plan, contents: Mapping[PlacedObject, Blob], objects: Shelf) -> None:
+def _carry_out(plan: _Plan, contents: Mapping[PlacedObject, Blob], objects: StudyObjects) -> None:
     if touched := plan.touched():
         objects.announce(touched)
     # An object that a metadata.json names may not change before that document is gone.
@@ -154,11 +156,11 @@ def _carry_out(plan: _Plan, contents: Mapping[PlacedObject, Blob], objects: Shel
 
 
 def _publish_metadata(
-    prepared: PreparedStudy, wanted: _Wanted, objects: Shelf, scratch: Scratch
+    prepared: PreparedStudy, wanted: _Wanted, objects: StudyObjects, workspace: Workspace
 ) -> None:
     metadata = PlacedObject(metadata_key(prepared.study), "metadata", "", 0)
     exported_at = objects.announce([objects.get(metadata.key) or metadata])
-    blob = scratch.keep(metadata_document(prepared, wanted, exported_at))
+    blob = workspace.keep(metadata_document(prepared, wanted, exported_at))
     objects.put(replace(metadata, sha256=blob.sha256, bytes=blob.size), blob)
 
 
@@ -166,7 +168,7 @@ def _publish_metadata(
 
 
 def _outcome(
-    prepared: PreparedStudy, status: StudyStatus, wanted: _Wanted, objects: Shelf
+    prepared: PreparedStudy, status: StudyStatus, wanted: _Wanted, objects: StudyObjects
 ) -> StudyOutcome:
     placed = tuple(objects)
     kinds = [item.kind for item in placed if not item.in_doubt]
@@ -192,7 +194,7 @@ def _outcome(
 
 
 def _image_outcome(
-    prepared: PreparedImage, wanted: PlacedObject | None, objects: Shelf
+    prepared: PreparedImage, wanted: PlacedObject | None, objects: StudyObjects
 ) -> ImageOutcome:
     code = prepared.code
     is_in_place = wanted is not None and objects.get(wanted.key) == wanted

@@ -1,4 +1,4 @@
-"""One study's place in the bucket: changed request by request, and the ledger's book with it."""
+"""One study's objects: each change is made in the bucket and noted in the ledger."""
 
 from __future__ import annotations
 
@@ -13,36 +13,37 @@ from dicom_export.errors import StoreFailed
 from dicom_export.ledger.leases import Lease
 from dicom_export.ledger.ledger import Ledger
 from dicom_export.model import PlacedObject
-from dicom_export.publish.bucket import Store
+from dicom_export.publish.bucket import Bucket
 from dicom_export.publish.layout import CONTENT_TYPES, folder
 
 log = logging.getLogger(__name__)
 
 
-class Shelf:
-    """What lies in the bucket for one study, as its worker's requests leave it.
+class StudyObjects:
+    """The objects of one study in the bucket, as the requests of its worker leave them.
 
-    Between two requests the ledger is asked, by the database's clock, whether the study is still
-    this worker's; within one, the lease's deadline is watched. A worker that lost its study begins
-    no request any more, and breaks off the one that it is sending.
+    Between two requests the ledger confirms, by the database's clock, that the worker still has
+    the lease; during a request the lease's own deadline counts. A worker that has lost its lease
+    begins no further request, and breaks off the one that it is sending.
     """
 
-    def __init__(self, store: Store, ledger: Ledger, lease: Lease) -> None:
-        self._store = store
+    def __init__(self, bucket: Bucket, ledger: Ledger, lease: Lease) -> None:
+        self._bucket = bucket
         self._ledger = ledger
         self._lease = lease
         self._placed = ledger.placed(lease.study_id)
-        # Every further request would wait as long again; what it was for stays in doubt.
+        # A silent store ends the study: each further request would wait as long. Its object stays
+        # in doubt.
         self._is_store_silent = False
         self.errors: list[str] = []
-        """``STORE_UNAVAILABLE: key`` for every request that failed; of what the ledger does not
-        know, the study's prefix: its keys may say anything."""
+        """``STORE_UNAVAILABLE: key`` for every failed request. An object that the ledger does not
+        know is shown by the study's prefix, since its key may hold any text."""
 
     def __iter__(self) -> Iterator[PlacedObject]:
         return iter(tuple(self._placed.values()))
 
     def get(self, key: str) -> PlacedObject | None:
-        """What is in place under a key, or may be."""
+        """Return the object of a key, if it is in the bucket or may be."""
         return self._placed.get(key)
 
     def are_under(self, policy: str | None) -> bool:
@@ -50,9 +51,9 @@ class Shelf:
         return self._ledger.policy_of(self._lease.study_id) == policy
 
     def announce(self, objects: Iterable[PlacedObject]) -> datetime:
-        """Note that these are about to be sent or removed; return the database's time.
+        """Note that requests for these objects begin; return the database's time.
 
-        Until that is done, nothing relies on them.
+        The objects are in doubt until their requests have ended.
 
         Raises:
             LeaseLost: another worker has the study.
@@ -62,26 +63,27 @@ class Shelf:
         return self._ledger.begin(self._lease, doubtful.values())
 
     def compare(self, organization_id: str) -> bool:
-        """Put in doubt what is not in the bucket as the ledger has it, by key and size.
+        """Compare the ledger with the bucket by key and size; put differing objects in doubt.
 
-        True where all is in place. One LIST request, or none where nothing is taken to be there.
+        Returns True if nothing is in doubt. One LIST request, or none if the ledger has no object
+        that is not in doubt.
 
         Raises:
             LeaseLost: another worker has the study, or may have.
-            StoreFailed: the bucket was not listed; nothing was noted.
+            StoreFailed: the bucket could not be listed; the ledger is unchanged.
         """
         if not self._placed or all(placed.in_doubt for placed in self):
             return False
         listed = self._list(organization_id)
         differing = [placed for placed in self if listed.get(placed.key) != placed.bytes]
         if differing:
-            # What names them is no longer right either.
+            # The document that names them is wrong, too.
             metadata = [placed for placed in self if placed.kind == "metadata"]
             self.announce([*differing, *metadata])
         return not any(placed.in_doubt for placed in self)
 
     def put(self, placed: PlacedObject, blob: Blob) -> bool:
-        """Send an object; False where the store would not have it, or has fallen silent.
+        """Send an object; False if the store refused it, or did not answer before.
 
         Raises:
             LeaseLost: another worker has the study, or may have.
@@ -90,7 +92,7 @@ class Shelf:
             return False
         self._lease.require()
         try:
-            self._store.put(placed.key, blob, CONTENT_TYPES[placed.kind], self._lease.require)
+            self._bucket.put(placed.key, blob, CONTENT_TYPES[placed.kind], self._lease.require)
         except StoreFailed as failure:
             return self._doubt(placed, failure)
         self._ledger.settle(self._lease, placed)
@@ -98,7 +100,7 @@ class Shelf:
         return True
 
     def remove(self, placed: PlacedObject) -> bool:
-        """Remove an object; False where the store would not let go of it, or has fallen silent.
+        """Remove an object; False if the store refused, or did not answer before.
 
         Raises:
             LeaseLost: another worker has the study, or may have.
@@ -107,7 +109,7 @@ class Shelf:
             return False
         self._lease.require()
         try:
-            self._store.delete(placed.key, self._lease.require)
+            self._bucket.delete(placed.key, self._lease.require)
         except StoreFailed as failure:
             return self._doubt(placed, failure)
         self._ledger.forget(self._lease, placed.key)
@@ -115,7 +117,7 @@ class Shelf:
         return True
 
     def remove_all(self, removals: Iterable[PlacedObject]) -> bool:
-        """Remove these, whether or not one of them fails; False where one did.
+        """Remove each of these objects, also after a failure; False if one failed.
 
         Raises:
             LeaseLost: another worker has the study, or may have.
@@ -124,9 +126,9 @@ class Shelf:
         return all(outcomes)
 
     def clear(self, organization_id: str) -> bool:
-        """Remove everything of the study, also what the ledger does not know; metadata goes first.
+        """Remove all objects of the study, also those unknown to the ledger; metadata goes first.
 
-        False where something is left, or may be. One LIST request.
+        Returns False if an object is left, or may be. One LIST request.
 
         Raises:
             LeaseLost: another worker has the study, or may have.
@@ -141,18 +143,18 @@ class Shelf:
         return not self.errors
 
     def restate(self, placed: PlacedObject) -> None:
-        """Describe an object that is in place already in the words of its row of today."""
+        """Take over the current row's ``source_updated_at`` for an object that is in place."""
         if self._placed.get(placed.key) == placed:
             self._placed[placed.key] = placed
 
     def _list(self, organization_id: str) -> dict[str, int]:
-        """List all places where the study lies; there are two while it moves."""
+        """List the study's prefixes; it has two while it moves to another organization."""
         self._lease.require()
         organizations = {organization_id} | {placed.key.partition("/")[0] for placed in self}
         listed: dict[str, int] = {}
         for each in sorted(organizations):
             prefix = folder(each, self._lease.study_id)
-            listed |= self._store.sizes(prefix, self._lease.require)
+            listed |= self._bucket.sizes(prefix, self._lease.require)
         return listed
 
     def _find_strays(self, organization_id: str) -> list[str]:
@@ -179,7 +181,7 @@ class Shelf:
             return False
         self._lease.require()
         try:
-            self._store.delete(key, self._lease.require)
+            self._bucket.delete(key, self._lease.require)
         except StoreFailed as failure:
             prefix = "".join(key.partition(f"/{self._lease.study_id}/")[:2])
             shown = StoreFailed(prefix, failure.reason, was_answered=failure.was_answered)
@@ -195,6 +197,6 @@ class Shelf:
         self._is_store_silent = not failure.was_answered
         self.errors.append(f"{Code.STORE_UNAVAILABLE}: {failure.key}")
         log.warning("study %s: %s", self._lease.study_id, failure)
-        # The store's client may have tried for minutes.
+        # The attempts may have taken minutes, longer than the lease.
         self._ledger.confirm(self._lease)
         return False

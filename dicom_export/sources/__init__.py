@@ -1,4 +1,4 @@
-"""Where images come from, chosen by the scheme of their address (design, section 5)."""
+"""Sources of images, chosen by the scheme of an image's address (design, section 5)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
 
-from dicom_export.blobs import Blob, Intake, Scratch
+from dicom_export.blobs import Blob, BlobWriter, Workspace
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
@@ -20,23 +20,22 @@ from dicom_export.sources.web import WebSource
 from eden.settings import Export, ObjectStore
 
 KINDS: tuple[type[ImageSource], ...] = (LocalSource, S3Source, WebSource, DicomWebSource)
-"""Every kind of source; a new one is a class and its name here."""
+"""All kinds of sources; a new one is a class and its name here."""
 
 PLAIN_PATH = "file"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 PAUSES_SECONDS = (0.5, 2.0)
-"""Before the second and the third try. What lasts longer is the ledger's to try again."""
+"""Pauses before the second and the third try. The ledger retries after longer failures."""
 PATIENCE_SECONDS = 30.0
-"""A file whose tries have taken longer than this is not asked for again at once: its worker has
-others to bring."""
+"""After this time a file is not requested again at once, since its worker has others to fetch."""
 
 
 def configured(export: Export, store: ObjectStore) -> Sources:
     """Make the sources that the settings allow.
 
     Raises:
-        ConfigurationError: a setting of a source is of no use.
+        ConfigurationError: a setting of a source is invalid.
     """
     by_scheme: dict[str, ImageSource] = {}
     with ExitStack() as opened:
@@ -58,22 +57,22 @@ class Sources:
         self._by_scheme = by_scheme
         self._ignore_addresses = ignore_addresses
 
-    def fetch(self, study: EligibleStudy, image: EligibleImage, scratch: Scratch) -> Blob:
-        """Bring one image.
+    def fetch(self, study: EligibleStudy, image: EligibleImage, workspace: Workspace) -> Blob:
+        """Fetch one image.
 
         Raises:
-            SourceFailed: NO_PATH, SCHEME_REFUSED, or what the source says.
+            SourceFailed: NO_PATH, SCHEME_REFUSED, or the source's code.
         """
         source = self._source_of(image)
         started = time.monotonic()
         for pause in PAUSES_SECONDS:
             try:
-                return _taken_in(source, study, image, scratch.intake())
+                return _fetched(source, study, image, workspace.writer())
             except SourceFailed as failure:
                 if not failure.may_pass or time.monotonic() - started > PATIENCE_SECONDS:
                     raise
             time.sleep(pause)
-        return _taken_in(source, study, image, scratch.intake())
+        return _fetched(source, study, image, workspace.writer())
 
     def _source_of(self, image: EligibleImage) -> ImageSource:
         scheme = NO_ADDRESS if self._ignore_addresses else scheme_of(image.file_path)
@@ -96,20 +95,20 @@ class Sources:
 
 
 def scheme_of(address: str | None) -> str:
-    """Name the scheme of an address in lower case; a plain path is 'file', none NO_ADDRESS."""
+    """Return an address's scheme in lower case: 'file' for a plain path, NO_ADDRESS for none."""
     if address is None or not address.strip():
         return NO_ADDRESS
     found = _SCHEME.match(address)
     return found.group(1).lower() if found else PLAIN_PATH
 
 
-def _taken_in(
-    source: ImageSource, study: EligibleStudy, image: EligibleImage, intake: Intake
+def _fetched(
+    source: ImageSource, study: EligibleStudy, image: EligibleImage, writer: BlobWriter
 ) -> Blob:
     try:
-        source.fetch(study, image, intake)
+        source.fetch(study, image, writer)
     except BaseException:
-        # Half a file shall not take the room that the next try needs.
-        intake.close()
+        # The next try needs the memory of this unfinished file.
+        writer.close()
         raise
-    return intake.finish()
+    return writer.finish()

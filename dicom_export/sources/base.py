@@ -1,4 +1,4 @@
-"""What a source of images is, and how much patience all of them have."""
+"""The protocol of a source of images, and the least speed of a file."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from typing import ClassVar, Protocol, Self
 
 from botocore.exceptions import IncompleteReadError
 
-from dicom_export.blobs import Intake
+from dicom_export.blobs import BlobWriter
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
 from eden.settings import Export, ObjectStore
 
 NO_ADDRESS = ""
-"""What stands for a scheme where an image's row has no address."""
+"""The scheme of rows without an address."""
 
 PIECE_BYTES = 64 * 1024
-"""What a remote source reads at a time: little, since the time is looked at between two pieces."""
+"""Size of one read from a remote source; small, since the speed is checked between two reads."""
 
 GRACE_SECONDS = 60.0
 BYTES_PER_SECOND = 32 * 1024
-"""A file that comes more slowly than this, after a minute of grace, is given up. A radiograph of
-30 MB may take a quarter of an hour; a server that sends a byte a minute does not hold a worker."""
+"""Least speed of a file after ``GRACE_SECONDS``. A radiograph of 30 MB may take a quarter of an
+hour; a server that sends a byte a minute does not block a worker."""
 
 
 class ImageSource(Protocol):
-    """Brings the files of one kind of address. Used by several threads at once."""
+    """Fetches the files of one kind of address. Used by several threads at once."""
 
     schemes: ClassVar[tuple[str, ...]]
-    """The addresses that it takes, in lower case; NO_ADDRESS for rows that have none."""
+    """The schemes that it serves, in lower case; NO_ADDRESS for rows without an address."""
 
     @classmethod
     def configured(cls, export: Export, store: ObjectStore) -> Self | None:
-        """Make it as the settings say; None where they do not ask for it.
+        """Make it from the settings; None if they do not use it.
 
         Raises:
-            ConfigurationError: a setting is of no use; the message names its variable.
+            ConfigurationError: a setting is invalid; the message names its variable.
         """
 
-    def fetch(self, study: EligibleStudy, image: EligibleImage, intake: Intake) -> None:
-        """Write the image's file into ``intake``, a piece at a time.
+    def fetch(self, study: EligibleStudy, image: EligibleImage, writer: BlobWriter) -> None:
+        """Write the image's file into ``writer``, piece by piece.
 
         Raises:
-            SourceFailed: the file is not there or must not be read; its code says which. Where
-                ``may_pass`` is set, it is asked for again at once.
+            SourceFailed: the file is absent, unreachable or not allowed, as its code says. With
+                ``may_pass`` it is requested again at once.
         """
 
     def close(self) -> None:
-        """Let go of connections and descriptors."""
+        """Close connections and descriptors."""
 
 
 class Pace:
-    """Watches that a file comes in at a bearable speed."""
+    """Checks that a file arrives at the least speed."""
 
     def __init__(
         self, *, grace: float = GRACE_SECONDS, bytes_per_second: int = BYTES_PER_SECOND
@@ -64,10 +64,10 @@ class Pace:
         self._received = 0
 
     def note(self, count: int) -> None:
-        """Note that ``count`` bytes more have come.
+        """Count ``count`` more received bytes.
 
         Raises:
-            SourceFailed: with SOURCE_UNREACHABLE, where the file is too slow.
+            SourceFailed: SOURCE_UNREACHABLE, if the file is too slow.
         """
         self._received += count
         allowed = self._grace + self._received / self._bytes_per_second
@@ -76,7 +76,7 @@ class Pace:
 
 
 def broken_off(error: BaseException) -> SourceFailed:
-    """Judge an error in the middle of a file: did it end early, or did the connection fail?"""
+    """Convert an error in the middle of a file: TRUNCATED if it ended early, else unreachable."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, http.client.IncompleteRead | IncompleteReadError):

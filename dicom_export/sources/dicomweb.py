@@ -1,6 +1,6 @@
 """Instances of a DICOMweb server (``DICOMWEB_URL``), by their UIDs (PS3.18, section 10.4).
 
-For images whose rows have no path, and for all of them where ``DICOMWEB_MODE`` is ``always``.
+For images without a path, or for all images if ``DICOMWEB_MODE`` is ``always``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from python_multipart.multipart import parse_options_header
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
-from dicom_export.blobs import Intake
+from dicom_export.blobs import BlobWriter
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
@@ -26,10 +26,10 @@ from dicom_export.sources.http_client import DEFAULT_PORTS, AllowedHosts, Answer
 from eden.errors import ConfigurationError
 from eden.settings import Export, ObjectStore
 
-# What it says of a broken message quotes the message.
+# Its errors about a broken message quote the message.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL + 1)
 
-# '*': as it is stored. Without it a server may decompress (PS3.18, section 8.7.3.5.2).
+# '*' asks for the stored syntax. Without it a server may decompress (PS3.18, section 8.7.3.5.2).
 ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 MULTIPART = b"multipart/related"
 DICOM = b"application/dicom"
@@ -38,16 +38,16 @@ MAX_UID_LENGTH = 64
 
 
 class DicomWebSource:
-    """Retrieves one instance per request, as the server has it, and nothing from anywhere else."""
+    """Retrieves one instance per request, as it is stored, from this server only."""
 
     schemes: ClassVar[tuple[str, ...]] = (NO_ADDRESS,)
 
     @classmethod
     def configured(cls, export: Export, store: ObjectStore) -> Self | None:  # noqa: ARG003
-        """Read from DICOMWEB_URL, where it is set.
+        """Read from DICOMWEB_URL, if it is set.
 
         Raises:
-            ConfigurationError: it is not an http(s) URL, or missing although it is to be used.
+            ConfigurationError: it is not an http(s) URL, or missing although the mode needs it.
         """
         if export.dicomweb_url is None:
             if export.dicomweb_mode == "always":
@@ -62,8 +62,8 @@ class DicomWebSource:
         self._headers = {"Accept": ACCEPT, **_credentials(url.auth)}
         self._client = client
 
-    def fetch(self, study: EligibleStudy, image: EligibleImage, intake: Intake) -> None:
-        """Retrieve the instance that the three UIDs name; that it is this one is checked later.
+    def fetch(self, study: EligibleStudy, image: EligibleImage, writer: BlobWriter) -> None:
+        """Retrieve the instance that the three UIDs name; ``prepare`` checks that it is this one.
 
         Raises:
             SourceFailed: PATH_REFUSED (no UIDs), HOST_REFUSED, TOO_LARGE, SOURCE_MISSING,
@@ -74,8 +74,8 @@ class DicomWebSource:
             f"/series/{_uid(image.series_instance_uid)}/instances/{_uid(image.sop_instance_uid)}"
         )
         with self._client.get(address, self._headers) as answer:
-            intake.expect(answer.announced_bytes)
-            _read(answer, intake)
+            writer.expect(answer.announced_bytes)
+            _read(answer, writer)
 
     def close(self) -> None:
         """Close the connections."""
@@ -97,7 +97,7 @@ def _port(url: Url) -> int:
 
 
 def _credentials(userinfo: str | None) -> dict[str, str]:
-    """Give the header for the ``name:password`` of a URL, percent-encoded as they are there."""
+    """Return the header for a URL's percent-encoded ``name:password``."""
     if userinfo is None:
         return {}
     name, _, password = userinfo.partition(":")
@@ -112,21 +112,21 @@ def _uid(value: str | None) -> str:
     return uid
 
 
-def _read(answer: Answer, intake: Intake) -> None:
+def _read(answer: Answer, writer: BlobWriter) -> None:
     media_type, parameters = parse_options_header(answer.content_type)
     boundary = parameters.get(b"boundary")
     if media_type == MULTIPART and boundary:
-        _read_part(answer, boundary, intake)
+        _read_part(answer, boundary, writer)
     elif media_type in (MULTIPART, DICOM):
-        # Some servers send the instance bare, some of them under the name of a multipart message.
+        # Some servers send the bare instance, even with the type of a multipart message.
         for piece in answer.pieces():
-            intake.write(piece)
+            writer.write(piece)
     else:
         raise SourceFailed(Code.NOT_DICOM)
 
 
-def _read_part(answer: Answer, boundary: bytes, intake: Intake) -> None:
-    message = _Message(intake)
+def _read_part(answer: Answer, boundary: bytes, writer: BlobWriter) -> None:
+    message = _Message(writer)
     try:
         parser = MultipartParser(
             boundary,
@@ -144,21 +144,21 @@ def _read_part(answer: Answer, boundary: bytes, intake: Intake) -> None:
 
 
 class _Message:
-    """A multipart message of one part, which goes into the intake."""
+    """A multipart message of one part, whose content goes to the writer."""
 
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
+    def __init__(self, writer: BlobWriter) -> None:
+        self._writer = writer
         self._parts = 0
         self._has_ended = False
 
     def begin_part(self) -> None:
         self._parts += 1
         if self._parts > 1:
-            # One instance was asked for.
+            # One instance was requested.
             raise SourceFailed(Code.NOT_DICOM)
 
     def take(self, data: bytes, start: int, end: int) -> None:
-        self._intake.write(data[start:end])
+        self._writer.write(data[start:end])
 
     def end(self) -> None:
         self._has_ended = True

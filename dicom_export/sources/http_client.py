@@ -1,7 +1,7 @@
-"""GET over HTTP as the export needs it: to listed hosts only, also after redirects, never endless.
+"""HTTP GET for the export: from listed hosts only, also after redirects, in bounded time.
 
-The URL is read by the library that connects, so that what is checked is what is used. Proxies and
-``.netrc`` play no part.
+The library that connects also parses the URL, so that the checked host is the used one. Proxies
+and ``.netrc`` are ignored.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dicom_export.sources.base import (
     broken_off,
 )
 
-# Their warnings quote whole URLs, and archives like to build paths from names.
+# Their warnings quote whole URLs, and paths of archives may hold names of patients.
 for _name in ("urllib3.connection", "urllib3.connectionpool"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
@@ -44,7 +44,7 @@ USER_AGENT = "vlm-eden-dataset-etl"
 METADATA_ADDRESSES = frozenset(
     ip_address(address) for address in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")
 )
-"""Where clouds hand out credentials outside the link-local range: AWS, Alibaba, Azure."""
+"""Addresses outside the link-local range that serve a cloud's credentials: AWS, Alibaba, Azure."""
 
 _MISSING = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -53,34 +53,35 @@ _MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a server may take, in seconds."""
+    """The time that a server may take, in seconds."""
 
     connect: float = 10
     """A server of the same network answers in milliseconds, one across the world in one second."""
     silence: float = 60
-    """Without a byte of the file; and for the whole head of an answer, for which an archive may
-    have to fetch the file from a slower one."""
+    """Between two bytes of the file; and for the whole head of a response, before which an archive
+    may have to fetch the file from a slower one."""
     grace: float = GRACE_SECONDS
     bytes_per_second: int = BYTES_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """Hosts that may be asked, each with its port, or with None for the scheme's own port."""
+    """Allowed hosts, each with its port, or with None for the scheme's default port."""
 
     entries: frozenset[tuple[str, int | None]]
 
     @classmethod
     def parse(cls, words: Iterable[str]) -> Self:
-        """Read ``host`` and ``host:port``; an IPv6 address stands in brackets.
+        """Parse entries ``host`` and ``host:port``; an IPv6 address needs brackets.
 
         Raises:
-            ValueError: says which entry is neither, without quoting it: it may hold a password.
+            ValueError: an entry is neither. The message has its number only, since an entry may
+                hold a password.
         """
         return cls(frozenset(_entry(word, number) for number, word in enumerate(words, start=1)))
 
     def permit(self, url: Url) -> bool:
-        """Whether the host may be asked at this port."""
+        """Whether the URL's host and port are allowed."""
         host, default = url.host or "", DEFAULT_PORTS.get(url.scheme or "")
         port = url.port or default
         return (host, port) in self.entries or (port == default and (host, None) in self.entries)
@@ -98,7 +99,7 @@ def _entry(word: str, number: int) -> tuple[str, int | None]:
 
 
 class Answer:
-    """A file on its way."""
+    """The response with a file."""
 
     def __init__(self, response: HTTPResponse, limits: Limits) -> None:
         self._response = response
@@ -106,21 +107,21 @@ class Answer:
 
     @property
     def content_type(self) -> str:
-        """The header of this name, or nothing."""
+        """The header Content-Type, or ''."""
         return self._response.headers.get("Content-Type", "")
 
     @property
     def announced_bytes(self) -> int:
-        """What the server says is on its way; 0 where it does not say, or packs it."""
+        """Content-Length, or 0 if it is absent or the body is compressed."""
         is_packed = "Content-Encoding" in self._response.headers
         return 0 if is_packed else self._response.length_remaining or 0
 
     def pieces(self) -> Iterator[bytes]:
-        """Give the file, unpacked, a piece at a time.
+        """Yield the file, decompressed, piece by piece.
 
         Raises:
-            SourceFailed: TRUNCATED, where the server or the connection ends before the announced
-                length; SOURCE_UNREACHABLE; NOT_DICOM, where it cannot be unpacked.
+            SourceFailed: TRUNCATED, if the body ends before the announced length;
+                SOURCE_UNREACHABLE; NOT_DICOM, if the body cannot be decompressed.
         """
         pace = Pace(grace=self._limits.grace, bytes_per_second=self._limits.bytes_per_second)
         while piece := self._next():
@@ -137,7 +138,7 @@ class Answer:
 
 
 class HttpClient:
-    """Shared by threads; keeps up to ``connections`` open to each host."""
+    """A client that threads share; it keeps up to ``connections`` open to each host."""
 
     def __init__(
         self, allowed: AllowedHosts, *, connections: int, limits: Limits | None = None
@@ -154,7 +155,7 @@ class HttpClient:
 
     @contextmanager
     def get(self, address: str, headers: Mapping[str, str]) -> Iterator[Answer]:
-        """Ask for a file, following redirects; leaving the context lets go of the connection.
+        """Request a file and follow redirects; leaving the context releases the connection.
 
         Raises:
             SourceFailed: PATH_REFUSED, SCHEME_REFUSED, HOST_REFUSED, SOURCE_MISSING or
@@ -215,17 +216,17 @@ def _joined(url: Url, target: str) -> str:
 def _refusal(status: int) -> SourceFailed:
     if status in _MISSING:
         return SourceFailed(Code.SOURCE_MISSING)
-    # Also of a file that is forbidden: it may be there, but cannot be had.
+    # A file that is forbidden exists, but cannot be read.
     return SourceFailed(Code.SOURCE_UNREACHABLE, may_pass=status in _MAY_PASS)
 
 
 def _let_go(response: HTTPResponse) -> None:
-    """Give a connection back whose answer was read to its end, and close any other."""
+    """Return a connection to the pool if its response was read to the end, otherwise close it."""
     response.close()
     response.release_conn()
 
 
-# Connections that look where they lead ------------------------------------------------------------
+# Connections that check their peer ----------------------------------------------------------------
 
 
 class _Connection(HTTPConnection):
@@ -257,10 +258,10 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 def _refuse_metadata(connection: HTTPConnection) -> None:
-    """Send nothing to where a cloud hands out credentials, unless that very address is listed.
+    """Refuse a peer that serves a cloud's credentials, unless its very address is listed.
 
-    A listed name may lead there too, if somebody else answers for it. So what is looked at is the
-    address that the connection leads to, before anything is asked.
+    A listed name may resolve to such an address, if an attacker controls its DNS. So the address
+    of the open connection is checked, before the request is sent.
     """
     peer = _address(connection.sock.getpeername()[0])
     is_off_limits = peer.is_link_local or peer in METADATA_ADDRESSES
@@ -276,7 +277,7 @@ def _address(text: str) -> IPv4Address | IPv6Address:
 
 @contextmanager
 def _watched_head(connection: HTTPConnection) -> Iterator[None]:
-    """Give an answer's head no longer than the silence allowed, however it drips in."""
+    """Limit the time of a response's whole head; the read timeout limits single reads only."""
     seconds, connected = connection.timeout, connection.sock
     if not isinstance(seconds, int | float):
         yield
@@ -286,7 +287,7 @@ def _watched_head(connection: HTTPConnection) -> Iterator[None]:
     def hang_up() -> None:
         was_hung_up.set()
         with suppress(OSError):
-            # Also of a TLS socket, whose own method would wait for the peer's consent.
+            # The plain method, because that of a TLS socket waits for the peer.
             socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     timer = threading.Timer(seconds, hang_up)
@@ -297,5 +298,5 @@ def _watched_head(connection: HTTPConnection) -> Iterator[None]:
     finally:
         timer.cancel()
     if was_hung_up.is_set():
-        # http.client takes a head that ends early for a whole one.
+        # http.client accepts a head that ends early.
         raise TimeoutError

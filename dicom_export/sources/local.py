@@ -1,7 +1,7 @@
 """Files on a mounted disk: plain absolute paths and ``file://``, inside ``DICOM_ROOTS`` only.
 
-A path is never checked first and opened later: it is walked from the root's own descriptor, one
-component at a time, and no component may be a link. What was checked is what is read.
+A path is opened component by component from the root's descriptor, and no component may be a link.
+So the file that was checked is the file that is read, even if the path changes meanwhile.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NoReturn, Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from dicom_export.blobs import Intake
+from dicom_export.blobs import BlobWriter
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
@@ -25,7 +25,7 @@ LOCAL_HOSTS = ("", "localhost")
 
 # O_PATH needs no permission to list a folder, only to pass through it; macOS lacks it.
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK, so that a FIFO does not hold the worker until somebody writes to it.
+# O_NONBLOCK, so that a FIFO does not block the worker until another process writes to it.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _MISSING = (errno.ENOENT, errno.ENAMETOOLONG)
@@ -41,18 +41,18 @@ class _Root:
 class LocalSource:
     """Reads regular files inside the roots.
 
-    A root itself may be reached through links: whoever configures it is trusted.
+    The path of a root itself may have links, since the operator who sets it is trusted.
 
     Raises:
-        ConfigurationError: a root is not an absolute path of a folder that is there. An archive
-            that is not mounted would otherwise look like an archive without files.
+        ConfigurationError: a root is not an absolute path of an existing folder. An archive that
+            is not mounted would otherwise look like an archive without files.
     """
 
     schemes: ClassVar[tuple[str, ...]] = ("file",)
 
     @classmethod
     def configured(cls, export: Export, store: ObjectStore) -> Self:  # noqa: ARG003
-        """Read from DICOM_ROOTS; without any, every path is refused."""
+        """Read from DICOM_ROOTS; without a root, every path is refused."""
         return cls(export.dicom_roots)
 
     def __init__(self, roots: tuple[str, ...]) -> None:
@@ -64,7 +64,7 @@ class LocalSource:
             self.close()
             raise
 
-    def fetch(self, study: EligibleStudy, image: EligibleImage, intake: Intake) -> None:  # noqa: ARG002
+    def fetch(self, study: EligibleStudy, image: EligibleImage, writer: BlobWriter) -> None:  # noqa: ARG002
         """Read the file that ``file_path`` names.
 
         Raises:
@@ -78,9 +78,9 @@ class LocalSource:
                 found = os.fstat(descriptor)
                 if not stat.S_ISREG(found.st_mode):
                     raise SourceFailed(Code.PATH_REFUSED)
-                intake.expect(found.st_size)
+                writer.expect(found.st_size)
                 while piece := os.read(descriptor, PIECE_BYTES):
-                    intake.write(piece)
+                    writer.write(piece)
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -126,14 +126,14 @@ def _open_folder(name: str, parent: int) -> int:
     try:
         return os.open(name, _FOLDER, dir_fd=parent)
     except NotADirectoryError:
-        # Linux answers so for a link as for a file, where O_NOFOLLOW meets O_DIRECTORY.
+        # With O_NOFOLLOW and O_DIRECTORY, Linux raises the same error for a link and for a file.
         if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
             raise SourceFailed(Code.PATH_REFUSED) from None
         raise SourceFailed(Code.SOURCE_MISSING) from None
 
 
 def _path_of(address: str) -> str:
-    """Give the path of a plain path or a ``file://`` URL (RFC 8089)."""
+    """Return the path of a plain path or a ``file://`` URL (RFC 8089)."""
     if "://" not in address:
         return address
     try:

@@ -1,6 +1,6 @@
 """Objects of an S3-compatible server: ``s3://bucket/key``, from ``DICOM_S3_BUCKETS`` only.
 
-They are read with the credentials and from the endpoint that the dataset is written with.
+Endpoint and credentials are those of the dataset's bucket.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from dicom_export.blobs import Intake
+from dicom_export.blobs import BlobWriter
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ATTEMPTS = 3
-"""botocore's own, for the request; they know S3's ways to say that it is busy."""
+"""botocore's attempts of one request; it knows the errors of a busy S3."""
 MAX_KEY_BYTES = 1024
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
@@ -36,14 +36,14 @@ class S3Source:
     """Reads objects of the allowed buckets.
 
     Raises:
-        ConfigurationError: DICOM_S3_BUCKETS holds something that is no name of a bucket.
+        ConfigurationError: an entry of DICOM_S3_BUCKETS is not the name of a bucket.
     """
 
     schemes: ClassVar[tuple[str, ...]] = ("s3",)
 
     @classmethod
     def configured(cls, export: Export, store: ObjectStore) -> Self:
-        """Read from DICOM_S3_BUCKETS; without any, every address is refused."""
+        """Read from DICOM_S3_BUCKETS; without a bucket, every address is refused."""
         for number, bucket in enumerate(export.dicom_s3_buckets, start=1):
             if not _BUCKET.fullmatch(bucket):
                 raise ConfigurationError(
@@ -58,7 +58,7 @@ class S3Source:
         self._buckets = frozenset(buckets)
         self._client = client
 
-    def fetch(self, study: EligibleStudy, image: EligibleImage, intake: Intake) -> None:  # noqa: ARG002
+    def fetch(self, study: EligibleStudy, image: EligibleImage, writer: BlobWriter) -> None:  # noqa: ARG002
         """Read the object that ``file_path`` names.
 
         Raises:
@@ -75,8 +75,8 @@ class S3Source:
         except BotoCoreError:
             raise SourceFailed(Code.SOURCE_UNREACHABLE) from None
         with closing(answer["Body"]) as body:
-            intake.expect(answer["ContentLength"])
-            _read(body, intake)
+            writer.expect(answer["ContentLength"])
+            _read(body, writer)
 
     def close(self) -> None:
         """Close the connections."""
@@ -85,9 +85,9 @@ class S3Source:
 
 
 def _place(address: str) -> tuple[str, str]:
-    """Split an address. A key stands in it as it is: '%', '?' and '#' mean themselves.
+    """Split an address. Its key is literal: '%', '?' and '#' have no special meaning.
 
-    '..' means nothing to S3, but to a server that keeps its buckets in folders it may.
+    '..' is refused, because a server that keeps its buckets in folders may follow it.
     """
     bucket, _, key = address.partition("://")[2].partition("/")
     is_key = key and len(key.encode(errors="replace")) <= MAX_KEY_BYTES
@@ -96,12 +96,12 @@ def _place(address: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _read(body: StreamingBody, intake: Intake) -> None:
+def _read(body: StreamingBody, writer: BlobWriter) -> None:
     pace = Pace()
     try:
         for piece in body.iter_chunks(PIECE_BYTES):
             pace.note(len(piece))
-            intake.write(piece)
+            writer.write(piece)
     except (BotoCoreError, HTTPError, OSError) as error:
         raise broken_off(error) from None
 
@@ -110,5 +110,5 @@ def _refusal(error: ClientError) -> SourceFailed:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     if status == HTTPStatus.NOT_FOUND:
         return SourceFailed(Code.SOURCE_MISSING)
-    # Also of an object that is forbidden, or archived: it may be there, but cannot be had.
+    # An object that is forbidden or archived exists, but cannot be read.
     return SourceFailed(Code.SOURCE_UNREACHABLE)

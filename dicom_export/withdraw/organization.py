@@ -23,7 +23,7 @@ from dicom_export.errors import LeaseLost, StoreFailed
 from dicom_export.ledger.heartbeat import heartbeat
 from dicom_export.ledger.leases import Lease
 from dicom_export.ledger.ledger import Ledger
-from dicom_export.publish.bucket import Store
+from dicom_export.publish.bucket import Bucket
 from dicom_export.withdraw.verdicts import Withdrawer
 from eden import logs
 from eden.errors import NotForgotten
@@ -84,7 +84,7 @@ def empty_bucket(warehouse: DestinationDatabase, store: ObjectStore, organizatio
             # A study that became eligible in between has no object yet.
             if ledger.left_of_forgotten(organization_id) == (0, 0):
                 return
-        bucket = Store(store, connections=WORKERS)
+        bucket = Bucket(store, connections=WORKERS)
         try:
             bucket.check_bucket()
             since = ledger.forget_organization(organization_id)
@@ -140,7 +140,7 @@ class _Emptying:
             return status is StudyStatus.WITHDRAWN
 
 
-def _remove_strays(bucket: Store, organization_id: UUID) -> None:
+def _remove_strays(bucket: Bucket, organization_id: UUID) -> None:
     """Remove objects that the ledger does not know, for example after a restore of a backup."""
     try:
         keys = bucket.sizes(f"{organization_id}/")

@@ -24,8 +24,8 @@ from dicom_export.ledger.leases import Lease
 from dicom_export.ledger.ledger import Ledger
 from dicom_export.ledger.results import MODE_OF_POLICY, RESULT
 from dicom_export.model import StudyResult
-from dicom_export.publish.bucket import Store
-from dicom_export.publish.study_objects import Shelf
+from dicom_export.publish.bucket import Bucket
+from dicom_export.publish.study_objects import StudyObjects
 from eden.postgres import Connection
 
 MASS_PERCENT = 5
@@ -219,7 +219,7 @@ def _weigh(connection: Connection, query: LiteralString, **choices: bool) -> tup
 class Withdrawer:
     """Takes studies out of the bucket. Used by several threads at once."""
 
-    store: Store
+    store: Bucket
     ledger: Ledger
 
     def withdraw(self, lease: Lease) -> tuple[StudyStatus, StudyResult]:
@@ -230,8 +230,8 @@ class Withdrawer:
         Raises:
             LeaseLost: another worker took the study over; this one stopped writing.
         """
-        shelf = Shelf(self.store, self.ledger, lease)
+        objects = StudyObjects(self.store, self.ledger, lease)
         row = self.ledger.rows([lease.study_id])[lease.study_id]
-        if shelf.clear(row.organization_id):
+        if objects.clear(row.organization_id):
             return StudyStatus.WITHDRAWN, self.ledger.finish_withdrawal(lease)
-        return StudyStatus.INCOMPLETE, self.ledger.fail_withdrawal(lease, shelf.errors)
+        return StudyStatus.INCOMPLETE, self.ledger.fail_withdrawal(lease, objects.errors)

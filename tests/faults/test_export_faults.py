@@ -16,9 +16,9 @@ import pytest
 
 import dicom_export
 import dlt_pipelines
-from dicom_export.blobs import Budget, Scratch
+from dicom_export.blobs import Budget, Workspace
 from dicom_export.ledger.leases import Lease, clock
-from dicom_export.publish.bucket import READ_TIMEOUT_SECONDS, Store
+from dicom_export.publish.bucket import READ_TIMEOUT_SECONDS, Bucket
 from dicom_export.status.funnel import read_funnel
 from eden.demo.hospital import Hospital
 from eden.paths import PROJECT_ROOT
@@ -136,7 +136,7 @@ def test_a_worker_that_slept_through_its_lease_writes_nothing_more(
 
 
 def test_a_request_is_broken_off_when_the_lease_runs_out(ward: Ward) -> None:
-    store = Store(load(ObjectStore))
+    store = Bucket(load(ObjectStore))
     asked = 0
 
     def run_out() -> None:
@@ -145,9 +145,9 @@ def test_a_request_is_broken_off_when_the_lease_runs_out(ward: Ward) -> None:
         if asked > 12:
             Lease("study", "owner", clock()).require()
 
-    with Scratch(Budget()) as scratch:
-        store.put("a/key", scratch.keep(b"old"), "text/plain")
-        content = scratch.keep(os.urandom(4 * 1024**2))
+    with Workspace(Budget()) as workspace:
+        store.put("a/key", workspace.keep(b"old"), "text/plain")
+        content = workspace.keep(os.urandom(4 * 1024**2))
         started = time.monotonic()
         with pytest.raises(dicom_export.errors.LeaseLost):
             store.put("a/key", content, "text/plain", run_out)

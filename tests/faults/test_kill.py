@@ -25,7 +25,7 @@ import pytest
 
 import dicom_export
 import dlt_pipelines
-from dicom_export.publish.bucket import Store
+from dicom_export.publish.bucket import Bucket
 from eden.demo.hospital import Hospital
 from eden.errors import StoreUnavailable
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
@@ -195,7 +195,7 @@ class Stage:
 
 def is_there(settings: ObjectStore) -> bool:
     try:
-        Store(settings).check_bucket()
+        Bucket(settings).check_bucket()
     except StoreUnavailable:
         return False
     return True

@@ -32,7 +32,7 @@ from dicom_export.errors import LeaseLost
 from dicom_export.exporter import Exporter
 from dicom_export.ledger import leases, ledger
 from dicom_export.marts import Marts
-from dicom_export.publish.bucket import ATTEMPTS, Store
+from dicom_export.publish.bucket import ATTEMPTS, Bucket
 from eden.errors import StoreUnavailable
 from eden.settings import ObjectStore, load
 from tests.conftest import Services
@@ -315,7 +315,7 @@ def test_an_attempt_is_not_repeated_once_the_lease_has_run_out(
 
         monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=run_out))
         loaded = Marts(connections).studies([study.study_id])[study.study_id]
-        target = Store(bucket)
+        target = Bucket(bucket)
         exporter = Exporter(images, deidentify.PassThrough(), target, held, Budget())
         with pytest.raises(LeaseLost):
             exporter.export_study(loaded, lease)
@@ -447,22 +447,22 @@ def test_only_a_large_object_waits_for_leave_to_be_sent(hospital: Hospital, s3: 
 LARGE = """
 import sys
 from pathlib import Path
-from dicom_export.blobs import Budget, Scratch
-from dicom_export.publish.bucket import Store
+from dicom_export.blobs import Budget, Workspace
+from dicom_export.publish.bucket import Bucket
 from eden.settings import ObjectStore, load
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
-store = Store(load(ObjectStore))
+store = Bucket(load(ObjectStore))
 store.check_bucket()
-with Scratch(Budget(4 << 20)) as scratch:
+with Workspace(Budget(4 << 20)) as workspace:
     before = peak()
-    intake = scratch.intake()
+    writer = workspace.writer()
     for number in range(256):
-        intake.write(bytes([number]) * (1 << 20))
-    blob = intake.finish()
+        writer.write(bytes([number]) * (1 << 20))
+    blob = writer.finish()
     store.put("large", blob, "application/dicom")
     print(blob.sha256, peak() - before)
 """

@@ -22,7 +22,7 @@ from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost
 from dicom_export.ledger.ledger import Ledger
 from dicom_export.policy import policy_text
-from dicom_export.publish.bucket import Store
+from dicom_export.publish.bucket import Bucket
 from dicom_export.status.funnel import Funnel, read_funnel
 from dicom_export.withdraw import verdicts
 from dicom_export.withdraw.verdicts import Withdrawer
@@ -140,14 +140,14 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Parts of keys whose requests the store refuses."""
     parts: list[str] = []
     for name in ("put", "delete"):
-        original = getattr(Store, name)
+        original = getattr(Bucket, name)
 
-        def wrapped(self: Store, key: str, *rest: Any, _do: Any = original) -> None:
+        def wrapped(self: Bucket, key: str, *rest: Any, _do: Any = original) -> None:
             if any(part in key for part in parts):
                 raise dicom_export.errors.StoreFailed(key, "SlowDown")
             _do(self, key, *rest)
 
-        monkeypatch.setattr(Store, name, wrapped)
+        monkeypatch.setattr(Bucket, name, wrapped)
     return parts
 
 
@@ -316,7 +316,7 @@ def test_a_withdrawal_by_the_switch_is_ended_or_taken_back(
         if requests_done is not None:
             (lease,) = ledger.claim_withdrawals(10, decision.at)
             with pytest.raises(SystemExit):
-                Withdrawer(_Dying(Store(bucket), requests_done), ledger).withdraw(lease)  # type: ignore[arg-type]
+                Withdrawer(_Dying(Bucket(bucket), requests_done), ledger).withdraw(lease)  # type: ignore[arg-type]
     ward.database.execute("UPDATE ops.study_exports SET lease_until = now()")
     switch("off")
 
@@ -464,7 +464,7 @@ def test_a_crash_in_the_middle_of_a_withdrawal_is_made_good(ward: Ward, requests
             if lease.study_id == study.study_id
         ]
         with pytest.raises(SystemExit):
-            Withdrawer(_Dying(Store(bucket), requests_done), ledger).withdraw(lease)  # type: ignore[arg-type]
+            Withdrawer(_Dying(Bucket(bucket), requests_done), ledger).withdraw(lease)  # type: ignore[arg-type]
         assert study.metadata_key not in ward.objects()
         ward.funnel()
         ward.database.execute("UPDATE ops.study_exports SET lease_until = now() + interval '1 s'")
@@ -483,7 +483,7 @@ def test_a_crash_in_the_middle_of_a_withdrawal_is_made_good(ward: Ward, requests
 class _Dying:
     """A store whose process ends in the middle of a request that the server still carries out."""
 
-    store: Store
+    store: Bucket
     left: int
 
     def delete(self, *arguments: Any) -> None:
@@ -507,7 +507,7 @@ def test_a_half_withdrawn_study_that_is_eligible_again_is_whole_again(ward: Ward
         decision = verdicts.decide(connections, allow_mass=True, deidentifies=False)
         (lease,) = ledger.claim_withdrawals(10, decision.at)
         with pytest.raises(SystemExit):
-            Withdrawer(_Dying(Store(bucket), 1), ledger).withdraw(lease)  # type: ignore[arg-type]
+            Withdrawer(_Dying(Bucket(bucket), 1), ledger).withdraw(lease)  # type: ignore[arg-type]
     ward.database.execute("UPDATE ops.study_exports SET lease_until = now()")
     ward.judge(study)
     assert ward.discover().counts == {"exported": 1}
@@ -618,13 +618,13 @@ def put_in_quarantine(ward: Ward, study: Study) -> None:
 @pytest.fixture
 def requests_and_lists(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> Requests:
     """As ``requests``, and LIST with the prefix."""
-    sizes = Store.sizes
+    sizes = Bucket.sizes
 
-    def wrapped(self: Store, prefix: str, *rest: Any) -> dict[str, int]:
+    def wrapped(self: Bucket, prefix: str, *rest: Any) -> dict[str, int]:
         requests.append(("LIST", prefix))
         return sizes(self, prefix, *rest)
 
-    monkeypatch.setattr(Store, "sizes", wrapped)
+    monkeypatch.setattr(Bucket, "sizes", wrapped)
     return requests
 
 
@@ -684,11 +684,11 @@ def test_what_could_not_be_listed_is_not_taken_for_gone(
     ward.put(f"{study.prefix}/stray")
     happens(ward, study)
 
-    def refuse(self: Store, prefix: str, *_: Any) -> dict[str, int]:
+    def refuse(self: Bucket, prefix: str, *_: Any) -> dict[str, int]:
         raise dicom_export.errors.StoreFailed(prefix, "SlowDown")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "sizes", refuse)
+        patch.setattr(Bucket, "sizes", refuse)
         assert not ward.discover().success
     assert set(ward.objects()) == {f"{study.prefix}/stray"}
     assert ward.status(study) == "incomplete"
@@ -709,9 +709,9 @@ def test_a_worker_that_loses_the_study_meanwhile_removes_nothing_more(
     ward.judge(study, "is_chest")
     database, bucket, _ = ward.settings()
     name = {"listing": "sizes", "removing": "delete"}[when]
-    original = getattr(Store, name)
+    original = getattr(Bucket, name)
 
-    def lose(self: Store, *arguments: Any) -> Any:
+    def lose(self: Bucket, *arguments: Any) -> Any:
         found = original(self, *arguments)
         ward.database.execute("UPDATE ops.study_exports SET lease_owner = 'somebody else'")
         return found
@@ -721,9 +721,9 @@ def test_a_worker_that_loses_the_study_meanwhile_removes_nothing_more(
         decision = verdicts.decide(connections, allow_mass=True, deidentifies=False)
         (lease,) = ledger.claim_withdrawals(10, decision.at)
         with monkeypatch.context() as patch:
-            patch.setattr(Store, name, lose)
+            patch.setattr(Bucket, name, lose)
             with pytest.raises(LeaseLost):
-                Withdrawer(Store(bucket), ledger).withdraw(lease)
+                Withdrawer(Bucket(bucket), ledger).withdraw(lease)
     gone = {f"{study.prefix}/more/metadata.json"} if when == "removing" else set()
     assert before - set(ward.objects()) == gone
     ward.database.execute("UPDATE ops.study_exports SET lease_until = now()")
@@ -735,9 +735,9 @@ def test_a_study_in_a_workers_hands_is_withdrawn_when_it_is_done(
     ward: Ward, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = ward.add_study(images=1)
-    put = Store.put
+    put = Bucket.put
 
-    def judge_meanwhile(self: Store, key: str, *rest: Any) -> None:
+    def judge_meanwhile(self: Bucket, key: str, *rest: Any) -> None:
         if key == study.report_key:
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(ward.judge, study, "is_chest").result()
@@ -748,9 +748,9 @@ def test_a_study_in_a_workers_hands_is_withdrawn_when_it_is_done(
             assert ward.funnel().not_eligible.exporting == 1
         put(self, key, *rest)
 
-    monkeypatch.setattr(Store, "put", judge_meanwhile)
+    monkeypatch.setattr(Bucket, "put", judge_meanwhile)
     assert ward.discover().counts == {"exported": 1}
-    monkeypatch.setattr(Store, "put", put)
+    monkeypatch.setattr(Bucket, "put", put)
     assert ward.funnel().not_eligible.to_withdraw == 1
     assert ward.discover().withdrawals.withdrawn == 1
     assert ward.objects() == {}
@@ -996,15 +996,15 @@ def test_what_was_sent_before_a_crash_is_not_sent_again(
     ward: Ward, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = ward.add_study(images=6)
-    put = Store.put
+    put = Bucket.put
 
-    def die(self: Store, key: str, *rest: Any) -> None:
+    def die(self: Bucket, key: str, *rest: Any) -> None:
         put(self, key, *rest)
         if len(requests) == 4:
             raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "put", die)
+        patch.setattr(Bucket, "put", die)
         with pytest.raises(SystemExit):
             ward.discover()
     assert len(ward.objects()) == 4

@@ -43,7 +43,7 @@ from dicom_export.exporter import Exporter
 from dicom_export.ledger.ledger import Ledger
 from dicom_export.marts import Marts
 from dicom_export.policy import policy_text
-from dicom_export.publish.bucket import Store
+from dicom_export.publish.bucket import Bucket
 from eden.errors import ConfigurationError, StoreUnavailable
 from eden.progress import reporting_to
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
@@ -664,7 +664,7 @@ def worker(hospital: Hospital) -> Iterator[Worker]:
     database, bucket, export = hospital.settings()
     with Connections(database) as connections, sources.configured(export, bucket) as images:
         ledger = Ledger(connections, max_attempts=5, lease_seconds=60)
-        store = Store(bucket)
+        store = Bucket(bucket)
         exporter = Exporter(images, deidentify.PassThrough(), store, ledger, Budget())
         yield Worker(ledger, Marts(connections), exporter)
         store.close()
@@ -832,7 +832,7 @@ def _assert_readers_are_safe(hospital: Hospital, study: Study) -> None:
 class _Dying:
     """A store whose process ends in the middle of a request that the server still carries out."""
 
-    store: Store
+    store: Bucket
     left: int
 
     def put(self, *arguments: Any) -> None:
@@ -897,12 +897,12 @@ def proxy(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Prox
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setenv("S3_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
-    original = Store.__init__
+    original = Bucket.__init__
 
-    def impatient(self: Store, *arguments: Any, **options: Any) -> None:
+    def impatient(self: Bucket, *arguments: Any, **options: Any) -> None:
         original(self, *arguments, **(options | {"attempts": 2}))
 
-    monkeypatch.setattr(Store, "__init__", impatient)
+    monkeypatch.setattr(Bucket, "__init__", impatient)
     yield server
     server.shutdown()
     thread.join()

@@ -22,7 +22,7 @@ from dicom_export.ledger.leases import Lease
 from dicom_export.ledger.ledger import Ledger
 from dicom_export.marts import Marts
 from dicom_export.policy import policy_text
-from dicom_export.publish.bucket import Store
+from dicom_export.publish.bucket import Bucket
 from eden.errors import NotForgotten, StoreUnavailable
 from eden.settings import Export, ObjectStore, load
 from tests.support.exporting import Hospital, Study
@@ -83,7 +83,7 @@ class Worker:
 
 @dataclasses.dataclass
 class _HeldUp:
-    store: Store
+    store: Bucket
     before: Callable[[str], None]
 
     def put(self, key: str, *rest: Any) -> None:
@@ -108,7 +108,7 @@ def worker(hospital: Hospital) -> Iterator[Worker]:
 
         heart = threading.Thread(target=beat)
         heart.start()
-        store = Store(bucket)
+        store = Bucket(bucket)
         exporter = Exporter(images, deidentify.PassThrough(), store, ledger, Budget())
         yield Worker(ledger, Marts(connections), exporter)
         stopped.set()
@@ -212,11 +212,11 @@ def test_a_bucket_that_does_not_let_go_is_said_and_tried_again(
             forget(hospital, study)
     assert not is_marked(hospital, study)
 
-    def refuse(store: Store, key: str, *_: object) -> None:
+    def refuse(store: Bucket, key: str, *_: object) -> None:
         raise dicom_export.errors.StoreFailed(key, "AccessDenied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "delete", refuse)
+        patch.setattr(Bucket, "delete", refuse)
         with pytest.raises(NotForgotten, match="1 studies; run it again"):
             forget(hospital, study)
     assert study.metadata_key in hospital.objects()

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from psycopg import sql
 
 from dicom_export.ledger.ledger import Ledger
-from dicom_export.publish.bucket import Store
+from dicom_export.publish.bucket import Bucket
 from dlt_pipelines import forgetting
 from eden.demo.hospital import Hospital
 from eden.paths import PROJECT_ROOT
@@ -290,7 +290,7 @@ def check_that_a_run_that_died_is_completed(world: World, monkeypatch: pytest.Mo
     def die(*_: object, **__: object) -> None:
         raise Killed
 
-    def die_at_the_fourth(bucket: Store, *args: Any) -> None:
+    def die_at_the_fourth(bucket: Bucket, *args: Any) -> None:
         if next(deletions) == 3:
             raise Killed
         delete(bucket, *args)
@@ -299,11 +299,11 @@ def check_that_a_run_that_died_is_completed(world: World, monkeypatch: pytest.Mo
         remove(*args)
         raise Killed
 
-    delete, remove = Store.delete, forgetting._remove
+    delete, remove = Bucket.delete, forgetting._remove
     for place, name, death in (
         (Ledger, "claim_forgotten", die),
-        (Store, "delete", die_at_the_fourth),
-        (Store, "sizes", die),
+        (Bucket, "delete", die_at_the_fourth),
+        (Bucket, "sizes", die),
         (forgetting, "_remove", die_before_the_commit),
         (tenants, "restore", die),
         (builds, "build", die),

@@ -12,7 +12,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from dicom_export import sources
-from dicom_export.blobs import Budget, Scratch
+from dicom_export.blobs import Budget, Workspace
 from dicom_export.codes import Code
 from dicom_export.deidentify import PassThrough
 from dicom_export.model import EligibleImage, EligibleStudy
@@ -75,8 +75,8 @@ def test_an_instance_is_brought_byte_for_byte_and_passes_the_checks(
 ) -> None:
     monkeypatch.setenv("DICOMWEB_URL", orthanc.url_with_password)
     study, _ = rows(name)
-    with configured() as reading, Scratch(Budget()) as scratch:
-        prepared = prepare(study, reading, PassThrough(), scratch)
+    with configured() as reading, Workspace(Budget()) as workspace:
+        prepared = prepare(study, reading, PassThrough(), workspace)
         assert prepared.images[0].code is None
         assert prepared.images[0].blob is not None
         assert prepared.images[0].blob.open().read() == sample(name)
@@ -295,9 +295,9 @@ def test_another_instance_than_the_one_asked_for_is_caught(
         f"/instances/{image.sop_instance_uid}"
     )
     server.serve(path, multipart(sample(name)))
-    with configured() as reading, Scratch(Budget()) as scratch:
-        blob = reading.fetch(study, image, scratch)
-        assert inspect(blob, study, image, scratch).code == code
+    with configured() as reading, Workspace(Budget()) as workspace:
+        blob = reading.fetch(study, image, workspace)
+        assert inspect(blob, study, image, workspace).code == code
 
 
 # Settings -----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pydicom import dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileDataset
 
-from dicom_export.blobs import Budget, Scratch
+from dicom_export.blobs import Budget, Workspace
 from dicom_export.deidentify import Basic, Identifiers, Key, ScrubbedReport, Subject
 from dicom_export.deidentify.api import DeidentifiedFile
 from dicom_export.deidentify.basic import deidentify_file
@@ -63,9 +63,9 @@ def to_bytes(dataset: FileDataset) -> bytes:
 def deidentified(content: bytes | FileDataset) -> Result:
     if isinstance(content, FileDataset):
         content = to_bytes(content)
-    with Scratch(Budget()) as scratch:
-        source = read(scratch.keep(content), scratch)
-        file = deidentify_file(source, KEY, SUBJECT, scratch)
+    with Workspace(Budget()) as workspace:
+        source = read(workspace.keep(content), workspace)
+        file = deidentify_file(source, KEY, SUBJECT, workspace)
         known = Identifiers()
         known.learn_file(source.dataset)
         search = Search.of(known)
@@ -110,6 +110,6 @@ def basic(policy: Any = "flag") -> Basic:
 
 
 @contextmanager
-def scratch() -> Iterator[Scratch]:
-    with Scratch(Budget()) as made:
+def workspace() -> Iterator[Workspace]:
+    with Workspace(Budget()) as made:
         yield made

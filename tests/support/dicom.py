@@ -18,7 +18,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from dicom_export.blobs import MAX_IMAGE_BYTES, Blob, Budget, Scratch
+from dicom_export.blobs import MAX_IMAGE_BYTES, Blob, Budget, Workspace
 from dicom_export.model import EligibleImage, EligibleStudy
 from dicom_export.prepare.checks import Inspection, inspect
 from tests.support.sources import a_study, an_image
@@ -65,8 +65,8 @@ def inspected(
     limit: int = MAX_IMAGE_BYTES,
 ) -> Inspection:
     """Inspect a file of ``size`` bytes, with so much memory for what it inflates to."""
-    with Scratch(Budget(memory), limit) as scratch:
-        return inspect(Blob(stream, size, ""), study, image, scratch)
+    with Workspace(Budget(memory), limit) as workspace:
+        return inspect(Blob(stream, size, ""), study, image, workspace)
 
 
 def radiograph(**changes: Any) -> Dataset:

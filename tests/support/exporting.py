@@ -21,7 +21,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 import dicom_export
-from dicom_export.publish.bucket import Store
+from dicom_export.publish.bucket import Bucket
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 
 PLANTED = "ZZPLANTED"
@@ -260,13 +260,13 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Method and key of every object request, in order."""
     seen: list[tuple[str, str]] = []
     for name, method in (("put", "PUT"), ("delete", "DELETE")):
-        original = getattr(Store, name)
+        original = getattr(Bucket, name)
 
         def wrapped(
-            self: Store, key: str, *rest: Any, _do: Any = original, _method: str = method
+            self: Bucket, key: str, *rest: Any, _do: Any = original, _method: str = method
         ) -> None:
             seen.append((_method, key))
             _do(self, key, *rest)
 
-        monkeypatch.setattr(Store, name, wrapped)
+        monkeypatch.setattr(Bucket, name, wrapped)
     return seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dicom_export.blobs import MAX_IMAGE_BYTES, Budget, Scratch
+from dicom_export.blobs import MAX_IMAGE_BYTES, Budget, Workspace
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy
@@ -44,9 +44,9 @@ def bring(
 ) -> bytes | Code:
     """Bring one file; gives its bytes, or the code that stopped it."""
     row = image if isinstance(image, EligibleImage) else an_image(image)
-    with Scratch(Budget(), limit) as scratch:
+    with Workspace(Budget(), limit) as workspace:
         try:
-            blob = sources.fetch(study or a_study(row), row, scratch)
+            blob = sources.fetch(study or a_study(row), row, workspace)
         except SourceFailed as failure:
             assert str(failure) == failure.code.value
             assert failure.__cause__ is None

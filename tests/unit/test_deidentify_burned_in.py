@@ -18,9 +18,9 @@ from dicom_export.dicom_file import read
 from tests.support.deidentified import (
     a_study,
     basic,
-    scratch,
     small_radiograph,
     to_bytes,
+    workspace,
 )
 
 
@@ -78,7 +78,7 @@ def test_no_burned_in_annotation_is_no_proof() -> None:
 def test_the_policy_decides() -> None:
     dataset = small_radiograph()
     dataset.BurnedInAnnotation = "YES"
-    with scratch() as room:
+    with workspace() as room:
         original = room.keep(to_bytes(dataset))
         left_out = basic("exclude").begin(a_study()).image(read(original, room), room)
         assert (left_out.blob, left_out.code) == (None, Code.BURNED_IN)

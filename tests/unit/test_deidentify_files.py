@@ -45,9 +45,9 @@ from tests.support.deidentified import (
     all_elements,
     basic,
     deidentified,
-    scratch,
     small_radiograph,
     to_bytes,
+    workspace,
 )
 from tests.support.seeds import chosen_seed
 
@@ -236,7 +236,7 @@ def test_all_answers_of_planted_files_are_met() -> None:
         for part in "ab":
             file = plant(f"{number}{part}", base, visit, seed + len(files))
             files.append(file)
-            with scratch() as room:
+            with workspace() as room:
                 outgoing = session.image(read(room.keep(file.content), room), room)
                 assert session.search_image(outgoing) == set()
                 outputs[file.name] = outgoing.blob.open().read()
@@ -574,7 +574,7 @@ def test_an_unknown_vr_hides_no_name_and_stops_no_file() -> None:
         assert content.count(tag + vr) == 1
         content = content.replace(tag + vr, tag + b"P~")
     known = Identifiers()
-    with scratch() as room:
+    with workspace() as room:
         known.learn_file(read(room.keep(content), room).dataset)
     assert known.patients == {"QUIROGA ELVIRA"}
     assert b"QUIROGA" not in deidentified(content).content

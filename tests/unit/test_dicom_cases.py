@@ -32,7 +32,7 @@ from pydicom.uid import (
 )
 
 from dicom_export import dicom_file
-from dicom_export.blobs import Budget, Scratch
+from dicom_export.blobs import Budget, Workspace
 from dicom_export.codes import Code, ImageStatus
 from dicom_export.deidentify import PassThrough
 from dicom_export.prepare import checks
@@ -505,8 +505,11 @@ def test_one_instance_under_two_rows_is_told(tmp_path: Path) -> None:
             )
         )
     study = a_study(*images, study_instance_uid=study_uid)
-    with Sources({"file": LocalSource((str(tmp_path),))}) as sources, Scratch(Budget()) as scratch:
-        prepared = prepare(study, sources, PassThrough(), scratch)
+    with (
+        Sources({"file": LocalSource((str(tmp_path),))}) as sources,
+        Workspace(Budget()) as workspace,
+    ):
+        prepared = prepare(study, sources, PassThrough(), workspace)
     assert {item.image.image_id: item.warnings for item in prepared.images} == {
         "1": (),
         "2": (),
@@ -597,8 +600,11 @@ def test_every_file_of_a_batch_of_damage_has_its_verdict(
         )
     study_uid = rows(sample("MR_small_RLE.dcm"))[0].study_instance_uid
     study = a_study(*images, study_instance_uid=study_uid)
-    with Sources({"file": LocalSource((str(tmp_path),))}) as sources, Scratch(Budget()) as scratch:
-        prepared = prepare(study, sources, PassThrough(), scratch)
+    with (
+        Sources({"file": LocalSource((str(tmp_path),))}) as sources,
+        Workspace(Budget()) as workspace,
+    ):
+        prepared = prepare(study, sources, PassThrough(), workspace)
     assert len(prepared.images) == 60
     for item in prepared.images:
         assert item.code is not None or item.blob is not None

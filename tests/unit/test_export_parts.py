@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dicom_export.blobs import Budget, Scratch
+from dicom_export.blobs import Budget, Workspace
 from dicom_export.codes import Code, ImageStatus
 from dicom_export.errors import SourceFailed, describe
 from dicom_export.model import EligibleImage, EligibleReport, EligibleStudy, StudyResult
@@ -36,8 +36,8 @@ def test_a_file_that_does_not_fit_in_memory_goes_to_disk_and_leaves_no_name(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     budget = Budget(100)
-    with Scratch(budget) as scratch:
-        small, large = scratch.keep(b"s" * 60), scratch.intake()
+    with Workspace(budget) as workspace:
+        small, large = workspace.keep(b"s" * 60), workspace.writer()
         for _ in range(10):
             large.write(b"l" * 30)
         blob = large.finish()
@@ -53,11 +53,11 @@ def test_a_file_that_does_not_fit_in_memory_goes_to_disk_and_leaves_no_name(
 
 
 def test_a_file_that_never_ends_is_refused() -> None:
-    with Scratch(Budget(), limit=100) as scratch:
-        intake = scratch.intake()
+    with Workspace(Budget(), limit=100) as workspace:
+        writer = workspace.writer()
         with pytest.raises(SourceFailed) as caught:
             for _ in range(11):
-                intake.write(b"x" * 10)
+                writer.write(b"x" * 10)
     assert caught.value.code is Code.TOO_LARGE
 
 
@@ -86,13 +86,13 @@ def test_a_result_survives_the_ledger() -> None:
 
 
 def read(source: LocalSource, path: Path | str) -> bytes | Code:
-    with Scratch(Budget()) as scratch:
-        intake = scratch.intake()
+    with Workspace(Budget()) as workspace:
+        writer = workspace.writer()
         try:
-            source.fetch(study(), image(str(path)), intake)
+            source.fetch(study(), image(str(path)), writer)
         except SourceFailed as failure:
             return failure.code
-        return intake.finish().open().read()
+        return writer.finish().open().read()
 
 
 @pytest.fixture

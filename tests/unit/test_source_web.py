@@ -17,7 +17,7 @@ import pytest
 from urllib3.util import parse_url
 
 from dicom_export import sources
-from dicom_export.blobs import Budget, Scratch
+from dicom_export.blobs import Budget, Workspace
 from dicom_export.codes import Code
 from dicom_export.prepare.checks import inspect
 from dicom_export.sources import Sources, http_client
@@ -133,10 +133,10 @@ def test_a_packed_file_is_unpacked_in_bounded_memory(
 def test_a_page_instead_of_a_file_is_not_dicom(server: WebServer, web: Sources) -> None:
     page = b"<!DOCTYPE html><html>Please sign in</html>"
     address = server.serve("/page", lambda r: r.answer(page, Content_Type="text/html"))
-    with Scratch(Budget()) as scratch:
+    with Workspace(Budget()) as workspace:
         image = an_image(address)
-        blob = web.fetch(a_study(image), image, scratch)
-        found = inspect(blob, a_study(image), image, scratch)
+        blob = web.fetch(a_study(image), image, workspace)
+        found = inspect(blob, a_study(image), image, workspace)
     assert found.code == Code.NOT_DICOM
     assert len(server.seen) == 1
 

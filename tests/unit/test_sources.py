@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import pytest
 
 from dicom_export import sources
-from dicom_export.blobs import Budget, Intake, Scratch
+from dicom_export.blobs import BlobWriter, Budget, Workspace
 from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 from dicom_export.model import EligibleImage, EligibleStudy
@@ -29,13 +29,13 @@ class MemorySource:
     def configured(cls, export: Export, store: ObjectStore) -> Self | None:
         return cls() if cls.files else None
 
-    def fetch(self, study: EligibleStudy, image: EligibleImage, intake: Intake) -> None:
+    def fetch(self, study: EligibleStudy, image: EligibleImage, writer: BlobWriter) -> None:
         assert image.file_path
         content = self.files[image.file_path.partition("://")[2]]
-        intake.write(content[:5])
+        writer.write(content[:5])
         if self.failures:
             raise self.failures.pop(0)
-        intake.write(content[5:])
+        writer.write(content[5:])
 
     def close(self) -> None:
         type(self).closed += 1
@@ -70,8 +70,8 @@ def test_what_may_pass_is_tried_three_times_from_the_start() -> None:
     with sources.configured(Export(), ObjectStore()) as reading:
         MemorySource.failures.extend([passing] * 2)
         budget, image = Budget(10), an_image("memory://a")
-        with Scratch(budget) as scratch:
-            blob = reading.fetch(a_study(image), image, scratch)
+        with Workspace(budget) as workspace:
+            blob = reading.fetch(a_study(image), image, workspace)
             assert blob.open().read() == b"0123456789"
             # The halves that failed take no room.
             assert isinstance(blob.open(), BytesIO)

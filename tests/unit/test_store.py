@@ -16,7 +16,7 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from dicom_export.blobs import Blob
-from dicom_export.publish.bucket import Store
+from dicom_export.publish.bucket import Bucket
 from eden.errors import ConfigurationError, StoreUnavailable
 from eden.settings import ObjectStore, load
 
@@ -63,7 +63,7 @@ def put(body: Body | None = None) -> AWSPreparedRequest:
         caught.append(request)
         return AWSResponse(request.url, 200, {}, Nothing())
 
-    store = Store(load(ObjectStore))
+    store = Bucket(load(ObjectStore))
     store._client.meta.events.register("before-send.s3", catch)
     store.put("a/key", Blob(body or Body(CONTENT), len(CONTENT), SHA256.hexdigest()), "text/plain")
     store.close()
@@ -179,11 +179,11 @@ def test_without_keys_a_containers_role_signs(monkeypatch: pytest.MonkeyPatch) -
 def test_half_a_pair_of_keys_is_told(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "HALFAPAIR")
     with pytest.raises(ConfigurationError, match="set both or none") as caught:
-        Store(load(ObjectStore))
+        Bucket(load(ObjectStore))
     assert "HALFAPAIR" not in str(caught.value)
 
 
 def test_no_keys_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION_NAME", "us-east-1")
     with pytest.raises(StoreUnavailable, match="NoCredentialsError"):
-        Store(load(ObjectStore)).check_bucket()
+        Bucket(load(ObjectStore)).check_bucket()

@@ -1,7 +1,7 @@
-"""Risk that a picture shows text: names, dates and numbers burned into the pixels.
+"""Finds the risk that names, dates and numbers are burned into the pixels.
 
-No file can prove that there is none: a BurnedInAnnotation of NO is not trusted. These are the marks
-of files that often have it: captured screens, scanned films, pictures made for the eye.
+No file can prove their absence, so a BurnedInAnnotation of NO is not trusted. The risks are the
+marks of pictures that often show text: captured screens, scanned films, secondary images.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class Risk(StrEnum):
     SECONDARY_CAPTURE = "SECONDARY_CAPTURE"
     """The SOP class is one of secondary captures."""
     OTHER_CLASS = "OTHER_CLASS"
-    """The SOP class is none of radiographs; ultrasound, for one, writes names into the picture."""
+    """The SOP class is none of radiographs; ultrasound devices write names into the picture."""
     SECONDARY_IMAGE = "SECONDARY_IMAGE"
     """ImageType says that the image was made from another, or saved from a screen."""
     CONVERTED = "CONVERTED"
     """ConversionType says that it was a film, a video or a drawing."""
     FILM_SCANNER = "FILM_SCANNER"
-    """The maker is one of film scanners: a film bears its patient's name."""
+    """The manufacturer makes film scanners: a film shows its patient's name."""
     COLOUR = "COLOUR"
-    """Radiographs have none; screens have."""
+    """Radiographs have no colour; screens have."""
     EIGHT_BITS = "EIGHT_BITS"
     """Too few grey levels for a detector."""
     SCREEN_SIZE = "SCREEN_SIZE"
@@ -54,7 +54,7 @@ class Risk(StrEnum):
 
 
 def risks(dataset: Dataset) -> tuple[Risk, ...]:
-    """Tell what speaks for burned-in text in a file, by its header as it came."""
+    """Return the risks of burned-in text by a source file's header."""
     found = {
         Risk.SAYS_SO: _text(dataset, "BurnedInAnnotation") == "YES",
         Risk.SECONDARY_IMAGE: _is_secondary(dataset),
@@ -96,7 +96,7 @@ def _has_embedded_overlay(dataset: Dataset) -> bool:
 def _texts(dataset: Dataset, keyword: str) -> list[str]:
     try:
         value = dataset.get(keyword)
-    except Exception:  # noqa: BLE001  # a value that can't be decoded says nothing
+    except Exception:  # noqa: BLE001  # pydicom raises anything of an undecodable value
         return []
     if value is None:
         return []

@@ -1,9 +1,9 @@
-"""Finds, in a compressed frame, what carries pixels: the rest has no business in it.
+"""Finds the parts of a compressed frame that carry pixels, so that the others can be removed.
 
 JPEG (ISO/IEC 10918-1), JPEG-LS (14495-1) and JPEG 2000 (15444-1, 15444-15) are sequences of
-marker segments with coded data between them; application segments and comments may hold anything.
-RLE (PS3.5, annex G) is planes of runs, each of as many bytes as the image has pixels. Nothing is
-decoded, and a frame is never in memory whole.
+marker segments with coded data between them; application segments and comments may hold any text.
+RLE (PS3.5, annex G) is planes of runs, each of as many bytes as the image has pixels. No pixel is
+decoded, and a frame is never in memory as a whole.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from dicom_export.codes import Code
 from dicom_export.errors import SourceFailed
 
 Piece = tuple[int, int] | bytes
-"""A stretch of a stream (from, length), or bytes that take the place of others."""
+"""A stretch of a stream (position, length), or bytes that replace others."""
 
 WINDOW_BYTES = 1024**2
 
 
 class Unknown(SourceFailed):
-    """What stands there is none of what is known to be pixels."""
+    """The data are not known to be pixels (UNSUPPORTED_PIXELS)."""
 
     def __init__(self) -> None:
         super().__init__(Code.UNSUPPORTED_PIXELS)
@@ -57,7 +57,7 @@ class Gathered:
         return int.from_bytes(content)
 
     def place(self, position: int, count: int) -> list[tuple[int, int]]:
-        """Give the stretches of the stream that hold these bytes."""
+        """Return the stretches of the stream that hold these bytes."""
         found: list[tuple[int, int]] = []
         for start, length in self._stretches:
             if count <= 0:
@@ -78,7 +78,7 @@ class Gathered:
 
 @dataclass(slots=True)
 class Cleaned:
-    """What stays of a frame: stretches of it and bytes, in order; and what went."""
+    """The kept parts of a frame, in order, and the removed ones."""
 
     kept: list[Piece] = field(default_factory=list)
     removed: Counter[str] = field(default_factory=Counter)
@@ -95,7 +95,7 @@ class Cleaned:
             self.kept.append((start, end - start))
 
     def put(self, content: bytes) -> None:
-        """Put bytes where the frame had others."""
+        """Append bytes that replace others of the frame."""
         self.kept.append(content)
 
 
@@ -103,10 +103,10 @@ Walker = Callable[[Gathered], Cleaned]
 
 
 def walker(syntax: UID) -> Walker:
-    """Choose how to walk the frames of a transfer syntax other than RLE.
+    """Return the function that cleans frames of a transfer syntax other than RLE.
 
     Raises:
-        Unknown: no way is known.
+        Unknown: the syntax is not supported.
     """
     for pattern, walk in _WALKERS:
         if pattern.fullmatch(syntax):
@@ -125,7 +125,7 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _NEXT_MARKER_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
 
-# Decoders read from these how colours are coded; they have no room for text.
+# Decoders read the coding of colours from these segments; they have no room for text.
 _JFIF = re.compile(rb"JFIF\0\x01[\0-\x02][\0-\x02].{4}\0\0", re.DOTALL)
 _ADOBE = re.compile(rb"Adobe\0[\0\x64\x65](.{2}\0\0[\0-\x02]|\0{3})", re.DOTALL)
 _MRFX = re.compile(rb"mrfx[\0-\x05]", re.DOTALL)
@@ -140,12 +140,12 @@ class _Segment:
 
 
 def jpeg(frame: Gathered) -> Cleaned:
-    """Leave out application segments, comments, and what follows the end of the image.
+    """Remove application segments, comments, and bytes after the end of the image.
 
-    Of a colour image the segments that say how its colours are coded stay.
+    A colour image keeps the segments that tell the coding of its colours.
 
     Raises:
-        Unknown: it is no JPEG, or holds a segment of no known purpose.
+        Unknown: the frame is no JPEG, or holds a segment of unknown purpose.
     """
     if frame.read(0, 2) != bytes((0xFF, _SOI)):
         raise Unknown
@@ -165,7 +165,7 @@ def jpeg(frame: Gathered) -> Cleaned:
 
 
 def _jpeg_segments(frame: Gathered) -> Iterator[_Segment]:
-    """Walk from marker to marker; a scan's coded data belong to its segment."""
+    """Yield the segments; a scan's segment includes its coded data."""
     position, is_ls = 2, False
     while position < frame.size:
         start = position
@@ -191,7 +191,7 @@ def _end_of_scan(frame: Gathered, position: int, pattern: re.Pattern[bytes]) -> 
     while window := frame.read(position, WINDOW_BYTES):
         if found := pattern.search(window):
             return position + found.start()
-        # A marker may stand across the edge of the window.
+        # A marker may cross the edge of the window.
         position += max(len(window) - 1, 1)
     return frame.size
 
@@ -210,7 +210,7 @@ def _is_without_pixels(frame: Gathered, one: _Segment, *, is_colour: bool) -> bo
     if pattern.fullmatch(body):
         return False
     if one.marker == 0xE0:
-        # A thumbnail; the colours are those that decoders assume anyway.
+        # A thumbnail; decoders assume the same colours without it.
         return True
     raise Unknown
 
@@ -232,13 +232,13 @@ _CODESTREAM_BOX = b"jp2c"
 
 
 def jpeg_2000(frame: Gathered) -> Cleaned:
-    """Leave out comments, a file format's boxes, and what follows the end of the codestream.
+    """Remove comments, the boxes of a JP2 file, and bytes after the end of the codestream.
 
     A comment in the header of a tile-part is overwritten with zeros, since other segments count
     its length.
 
     Raises:
-        Unknown: it is no JPEG 2000, or holds a segment of no known purpose.
+        Unknown: the frame is no JPEG 2000, or holds a segment of unknown purpose.
     """
     cleaned = Cleaned()
     start, end = 0, frame.size
@@ -269,7 +269,7 @@ def jpeg_2000(frame: Gathered) -> Cleaned:
 
 
 def _tile_part(frame: Gathered, cleaned: Cleaned, start: int, end: int) -> int:
-    """Keep one tile-part and give the position after it."""
+    """Keep one tile-part and return the position after it."""
     length = frame.number(start + 6, 4)
     last = min(start + length, end) if length else _end_of_codestream(frame, end)
     position = start + 12
@@ -290,7 +290,7 @@ def _tile_part(frame: Gathered, cleaned: Cleaned, start: int, end: int) -> int:
 
 
 def _end_of_codestream(frame: Gathered, end: int) -> int:
-    """The last tile-part may leave its length open: it goes to the end marker."""
+    """Return the position of the end marker, where a last tile-part of length 0 ends."""
     tail = frame.read(max(end - 3, 0), 3)
     at = tail.rfind(_EOC.to_bytes(2))
     return end if at < 0 else end - len(tail) + at
@@ -325,12 +325,12 @@ def _codestream(frame: Gathered) -> tuple[int, int]:
 
 
 def rle(frame: Gathered, *, planes: int, samples: int) -> Cleaned:
-    """Keep each plane of bytes up to its last sample; what stands behind it shows in no picture.
+    """Keep each plane of bytes up to its last sample; later bytes show in no picture.
 
     ``planes`` are a frame's bytes per pixel, ``samples`` its pixels.
 
     Raises:
-        Unknown: the header is not as PS3.5, section G.5 has it, or a run goes past its plane.
+        Unknown: the header breaks PS3.5, section G.5, or a run exceeds its plane.
     """
     header = [int.from_bytes(frame.read(position, 4), "little") for position in range(0, 64, 4)]
     count, offsets = header[0], header[1:]
@@ -380,7 +380,7 @@ def _end_of_plane(frame: Gathered, start: int, limit: int, samples: int) -> int:
 
 
 def _is_padding(frame: Gathered, start: int, end: int) -> bool:
-    """Whether nothing stands here but the zero that makes a length even."""
+    """Whether the range is empty, or the one zero that makes a length even."""
     return start == end or frame.read(start, end - start) == b"\0"
 
 
@@ -388,7 +388,7 @@ def _is_padding(frame: Gathered, start: int, end: int) -> bool:
 
 
 def _close(frame: Gathered, cleaned: Cleaned, end: int) -> None:
-    """Leave out what follows the image, but for one byte of padding (PS3.5, section A.4)."""
+    """Remove bytes after the image, except one byte of padding (PS3.5, section A.4)."""
     rest = frame.size - end
     if rest == 1 and frame.read(end, 1) in (b"\0", b"\xff"):
         cleaned.keep(end, frame.size)

@@ -1,4 +1,4 @@
-"""Codes whose meaning is known: SNOMED CT and DICOM's own, as the standard uses them."""
+"""Codes of known meaning: SNOMED CT and DICOM's own, as the standard uses them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Concept:
 
 
 def known(value: str, scheme: str) -> Concept | None:
-    """Look a code up; None where the dictionary has none such."""
+    """Look a code up; None if the dictionary lacks it."""
     if scheme in _SNOMED_RT:
         meaning = _meanings("SCT").get(_modern().get(value, ""))
     elif scheme in ("SCT", "DCM"):
@@ -30,12 +30,13 @@ def known(value: str, scheme: str) -> Concept | None:
     return Concept(value, scheme, meaning) if meaning else None
 
 
-# The dictionaries take a good part of a second to load, and most files have no codes.
+# The dictionaries take a good part of a second to load, and most files have no codes, so they are
+# loaded at first use.
 
 
 @cache
 def _modern() -> Mapping[str, str]:
-    """Give the SNOMED CT of each code of the older SNOMED."""
+    """Return the SNOMED CT code of each code of the older SNOMED."""
     from pydicom.sr._snomed_dict import mapping  # noqa: PLC0415  # see above
 
     return mapping["SRT"]
@@ -47,7 +48,7 @@ def _meanings(scheme: str) -> Mapping[str, str]:
 
     found: dict[str, str] = {}
     for code in getattr(codes, scheme).concepts.values():
-        # Of several meanings of a code the shortest, and of Code Meaning's 64 characters no more.
+        # The shortest of a code's meanings, cut to the 64 characters of Code Meaning.
         meanings = [code.meaning[:64], found.get(code.value, code.meaning[:64])]
         found[code.value] = min(meanings, key=lambda meaning: (len(meaning), meaning))
     return found

@@ -1,8 +1,8 @@
-"""Carries out the rules: builds the outgoing data set from what the source's may pass on.
+"""Applies the rules: builds the outgoing data set from the source's.
 
-Nothing is deleted from the source: a new data set is filled, so that what no rule names, at
-whatever depth, has no way into it. Values are read by the data dictionary's VR, not by the one
-that the file claims, and decoded by the character set that holds where they stand.
+No attribute is deleted from the source. A new data set is filled, so that an attribute without a
+rule, at any depth, has no way into it. Values are read by the data dictionary's VR, not by the
+file's, and decoded by the character set of their own data set.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from dicom_export.deidentify.folding import words
 from dicom_export.deidentify.key import Key, Subject
 
 OLDEST_YEARS = 90
-"""Ages from here on are one: 45 CFR 164.514(b)(2)(i)(C)."""
+"""Higher ages become this one: 45 CFR 164.514(b)(2)(i)(C)."""
 TABLE_BYTES = 2 * 65536
 SHORTEST_LISTED = 6
-"""Letters of a text of listed words that the final search passes over."""
+"""Characters that a text of listed words needs for the final search to pass it over."""
 DEVICE_DIGITS = {"manufacturer": 0, "model": 4}
-"""Names of devices have no more digits than these: identifiers have."""
+"""Most digits in a device's name, by kind; a name with more may be an identifier."""
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?")
 _AGE = re.compile(r"(\d{3})([DWMY])")
@@ -44,25 +44,25 @@ _TEXT_VRS = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 
 @dataclass(slots=True)
 class Tally:
-    """How many attributes were dealt with in which way, and under which options."""
+    """The number of attributes by treatment, and the options applied."""
 
     kept: int = 0
     replaced: int = 0
     emptied: int = 0
     removed: int = 0
-    """A sequence that goes counts once, whatever it holds."""
+    """A removed sequence counts once."""
     options: set[str] = field(default_factory=set)
-    """Codes of the options that something was kept under."""
+    """Codes of the options under which a value was kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A data set that may go out, without pixels and without statements about itself."""
+    """The outgoing data set, without pixels and without the statements on de-identification."""
 
     dataset: Dataset
     tally: Tally
     made: frozenset[str]
-    """Texts in it that are of our own making: pseudonyms, moved dates, words of the dictionary."""
+    """Its pseudonyms, moved dates and words of the dictionary."""
 
 
 def clean(source: Dataset, key: Key, subject: Subject) -> Header:
@@ -74,11 +74,11 @@ def clean(source: Dataset, key: Key, subject: Subject) -> Header:
 
 
 _Value = Any
-"""What pydicom makes of an attribute; None where nothing may stay."""
+"""A value as pydicom decodes it; None if no value may stay."""
 
 
 class _Cleaner:
-    """One file's run through the rules."""
+    """Applies the rules to one file."""
 
     def __init__(self, key: Key, subject: Subject) -> None:
         self.tally = Tally()
@@ -117,7 +117,7 @@ class _Cleaner:
         return made
 
     def complete_age(self, source: Dataset, made: Dataset) -> None:
-        """Reckon Patient's Age from the dates of the source where it does not say."""
+        """Compute Patient's Age from the source's dates if the source lacks it."""
         if "PatientAge" in made:
             return
         born, taken = (parse_date(_text(source, one)) for one in ("PatientBirthDate", "StudyDate"))
@@ -169,8 +169,8 @@ class _Cleaner:
         return self._of_listed("description", found) if found else None
 
     def _of_listed(self, kind: str, text: str) -> str:
-        """Note a text of listed words, which a station may bear; a short one would hide more."""
-        # Asked once more: what is noted here, the final search does not see.
+        """Let the final search pass over a text of listed words, unless it is short."""
+        # Checked again, because the final search does not see the texts in ``made``.
         is_listed = all(part in vocabulary(kind) for part in text.split() if not _is_small(part))
         return self._making(text) if is_listed and len(text) >= SHORTEST_LISTED else text
 
@@ -208,7 +208,7 @@ class _Cleaner:
         return Items(kept) if kept else None
 
     def _concept(self, item: Dataset, within: str) -> Dataset | None:
-        """Write a code anew, with the dictionary's meaning; the item's own words go."""
+        """Build the item of a known code with the dictionary's meaning, not the source's."""
         concept = known(_text(item, "CodeValue"), _text(item, "CodingSchemeDesignator"))
         if concept is None:
             self.tally.removed += 1
@@ -227,11 +227,11 @@ def _is_small(part: str) -> bool:
     return part.isdecimal() and len(part) <= max(DEVICE_DIGITS.values())
 
 
-# Rules that need nothing but the value ------------------------------------------------------------
+# Rules that need only the value ------------------------------------------------------------------
 
 
 def _terms(rule: Rule, value: _Value) -> _Value:
-    """Judge each value for itself: one that is no term leaves its place empty."""
+    """Keep the values that are terms; the others become empty."""
     texts = [f"{one:08X}" if isinstance(one, int) else str(one).strip() for one in _several(value)]
     kept = [text if text in rule.values else "" for text in texts]
     if not any(kept):
@@ -250,7 +250,7 @@ def _numbers(rule: Rule, value: _Value) -> _Value:
 
 
 def _number(value: _Value, vr: str) -> str | int | float | None:
-    """Read a number; a decimal one stays as it was written, as far as 16 characters go."""
+    """Read a number; a decimal keeps its spelling up to 16 characters."""
     if vr not in ("DS", "IS"):
         return value if isinstance(value, int | float) and math.isfinite(value) else None
     text = str(value).strip()
@@ -284,7 +284,7 @@ def _age(_rule: Rule, value: _Value) -> _Value:
 
 
 def described(text: str | None) -> str | None:
-    """Give a description made of the vocabulary's words alone, or None."""
+    """Return a description of the vocabulary's words; None if it has any other word."""
     found = words(text or "")
     allowed = vocabulary("description")
     if not found or not all(word.upper() in allowed for word in found):
@@ -296,10 +296,10 @@ def described(text: str | None) -> str | None:
 
 
 def _element(source: Dataset, rule: Rule) -> DataElement | None:
-    """Read an attribute as the dictionary says; None where it can't be, or is empty."""
+    """Read an attribute by the dictionary's VR; None if it is empty or cannot be read."""
     raw = source.get_item(rule.tag, keep_deferred=True)
     if isinstance(raw, RawDataElement) and raw.value is None:
-        # Too long to have been read.
+        # The reader skipped the value because of its length.
         return None
     try:
         element = source[rule.tag]
@@ -314,7 +314,7 @@ def _element(source: Dataset, rule: Rule) -> DataElement | None:
 
 
 def _vrs(rule: Rule) -> frozenset[str]:
-    # A text may come under any VR of texts: it is not trusted anyway.
+    # A text may have any VR of texts, since its words are checked.
     if rule.kind in (RuleKind.WORDS, RuleKind.DEVICE):
         return _TEXT_VRS
     if rule.kind is RuleKind.NUMBER and rule.vr in ("DS", "IS"):
@@ -325,7 +325,7 @@ def _vrs(rule: Rule) -> frozenset[str]:
 def _write(made: Dataset, rule: Rule, value: _Value, found_vr: str = "") -> None:
     vr = rule.vr
     if " or " in vr:
-        # The pixels decide, and decided already where the source was read.
+        # The pixels decide the VR; pydicom decided it when it read the source.
         vr = found_vr or vr.split(" or ")[0]
     made.add_new(rule.tag, vr, Items([]) if vr == "SQ" and value is None else value)
 

@@ -1,4 +1,4 @@
-"""What of the pixel data goes out: the same bytes, but for those that are no pixels."""
+"""Plans the outgoing pixel data: the same bytes, except those that are no pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydicom.encaps import parse_basic_offsets, parse_fragments
 from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import RLELossless
 
-from dicom_export.blobs import Intake
+from dicom_export.blobs import BlobWriter
 from dicom_export.codes import Code
 from dicom_export.deidentify.files.codestreams import Gathered, Piece, Unknown, Walker, rle, walker
 from dicom_export.dicom_file import PIECE_BYTES, DicomFile, PixelElement
@@ -36,28 +36,28 @@ class ExtendedOffsets:
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """The value of the pixel data as it goes out."""
+    """The outgoing value of the pixel data."""
 
     source: PixelElement
     """The element that they come from."""
     pieces: Sequence[Piece]
     length: int
     removed: Counter[str]
-    """What was no pixels, by name."""
+    """Removed parts that were no pixels, by name."""
     extended_offsets: ExtendedOffsets | None = None
 
-    def write(self, stream: BinaryIO, intake: Intake) -> None:
+    def write(self, stream: BinaryIO, writer: BlobWriter) -> None:
         """Write the value, a piece at a time."""
         for content in _contents(self.pieces, stream):
-            intake.write(content)
+            writer.write(content)
 
 
 def plan(source: DicomFile) -> Pixels:
-    """Decide what of a file's pixel data goes out.
+    """Plan which bytes of a file's pixel data leave.
 
     Raises:
-        SourceFailed: UNSUPPORTED_PIXELS where they might hold what no rule knows of, BAD_FRAMES
-            where it is not clear which fragments make a frame, TRUNCATED, NO_PIXELS.
+        SourceFailed: UNSUPPORTED_PIXELS if they may hold data of an unknown kind, BAD_FRAMES if it
+            is unclear which fragments make a frame, TRUNCATED, NO_PIXELS.
     """
     element, syntax = source.pixels, source.encoding
     if element is None:
@@ -71,7 +71,7 @@ def plan(source: DicomFile) -> Pixels:
 
 
 def _rle(source: DicomFile) -> Walker:
-    """Say how the planes of a frame are laid out (PS3.5, section G.2)."""
+    """Return the cleaner of RLE frames with this image's planes (PS3.5, section G.2)."""
     image = source.dataset
     try:
         planes = int(image.SamplesPerPixel) * (int(image.BitsAllocated) // 8)
@@ -82,7 +82,7 @@ def _rle(source: DicomFile) -> Walker:
 
 
 def _native(source: DicomFile, element: PixelElement) -> Pixels:
-    """Keep as many bytes as the image has; whatever follows them shows in no picture."""
+    """Keep as many bytes as the image has; later bytes show in no picture."""
     try:
         expected = int(get_expected_length(source.dataset))
     except (AttributeError, TypeError, ValueError):
@@ -90,7 +90,7 @@ def _native(source: DicomFile, element: PixelElement) -> Pixels:
     available = min(element.length, source.size - element.position)
     if available < expected:
         raise SourceFailed(Code.TRUNCATED)
-    # The byte of padding stays as well: of swapped words it is not the last one.
+    # The byte of padding stays as well: in swapped words it is not the last byte.
     padded = expected + expected % 2
     pieces: list[Piece] = [(element.position, min(padded, available))]
     if available < padded:
@@ -102,7 +102,7 @@ def _native(source: DicomFile, element: PixelElement) -> Pixels:
 @dataclass(frozen=True, slots=True)
 class _Fragment:
     position: int
-    """Of its item's tag."""
+    """Position of its item's tag."""
     length: int
 
     @property
@@ -112,7 +112,7 @@ class _Fragment:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """One frame as it goes out: its items."""
+    """One outgoing frame: its items."""
 
     items: list[list[Piece]]
     removed: Counter[str]
@@ -148,12 +148,12 @@ def _encapsulated(source: DicomFile, element: PixelElement, walk: Walker) -> Pix
 
 
 def _fragments(stream: BinaryIO, start: int, size: int) -> tuple[list[int], list[_Fragment]]:
-    """Give the offsets of the basic table and the fragments, none of them read."""
+    """Return the basic table's offsets and the fragments, without reading these."""
     stream.seek(start)
     try:
         offsets = parse_basic_offsets(stream)
         _, positions = parse_fragments(stream)
-    except Exception:  # noqa: BLE001  # whatever a parser raises of a broken table
+    except Exception:  # noqa: BLE001  # a parser raises anything of a broken table
         raise SourceFailed(Code.BAD_FRAMES) from None
     fragments = []
     for position in positions:
@@ -170,7 +170,7 @@ def _fragments(stream: BinaryIO, start: int, size: int) -> tuple[list[int], list
 def _grouped(
     fragments: Sequence[_Fragment], offsets: Sequence[int], frames: int
 ) -> list[Sequence[_Fragment]]:
-    """Give each frame its fragments: by the table, else all to one, else one to each."""
+    """Return the fragments of each frame: by the table, or all for one, or one for each."""
     first = fragments[0].position
     places = {fragment.position - first: number for number, fragment in enumerate(fragments)}
     if frames == 1:
@@ -186,7 +186,7 @@ def _grouped(
 
 
 def _frame(stream: BinaryIO, fragments: Sequence[_Fragment], walk: Walker) -> _Frame:
-    """Clean a frame; its fragments stay as they are where there is nothing to clean."""
+    """Clean a frame; it keeps its fragments if there is nothing to remove."""
     gathered = Gathered(stream, [fragment.stretch for fragment in fragments])
     cleaned = walk(gathered)
     is_even = all(fragment.length % 2 == 0 for fragment in fragments)
@@ -206,7 +206,7 @@ def _item(content: list[Piece]) -> list[Piece]:
 
 
 def _starts(frames: Sequence[_Frame]) -> list[int]:
-    """Give where each frame begins, counted from the first fragment's item."""
+    """Return where each frame begins, counted from the first fragment's item."""
     sizes = [sum(size + _ITEM_HEADER for size in frame.sizes) for frame in frames]
     return [0, *accumulate(sizes[:-1])]
 

@@ -1,19 +1,19 @@
 """The rules as data: ``rules.csv``, ``vocabulary.csv`` and ``identifiers.csv`` beside this module.
 
-``rules.csv`` is the list of all that a de-identified file may hold; what it does not name is not
-there. A row is an attribute at the top level, or within the items of the sequence ``within``:
+``rules.csv`` lists all attributes that a de-identified file may have. A row is an attribute at the
+top level, or in the items of the sequence ``within``:
 
-- ``rule`` and ``values``: what becomes of a value, see :class:`RuleKind`.
-- ``required``: where there is no value that may stay, the attribute is left out; with ``present``
-  it is left empty where the source has it, with ``always`` also where it has not.
+- ``rule`` and ``values``: the treatment of a value, see :class:`RuleKind`.
+- ``required``: an attribute without a value that may stay is left out; with ``present`` it is left
+  empty if the source has it, with ``always`` in every file.
 - ``basic``: the action of PS3.15, table E.1-1 (2026c), Basic Application Level Confidentiality
-  Profile; '' where the table does not name the attribute.
-- ``option``: the option of PS3.15, section E.3 under which a value is kept in spite of it.
+  Profile; '' if the table does not name the attribute.
+- ``option``: the option of PS3.15, section E.3 that allows to keep a value nevertheless.
 - ``reason``: why the attribute is kept, or left empty.
 
-``vocabulary.csv`` holds the words that descriptions and names of devices may be made of. None of
-them is a common name of a person. ``identifiers.csv`` names the attributes whose values the final
-search looks for; a name of a person (VR PN) that it does not mention is one of the staff.
+``vocabulary.csv`` lists the words that descriptions and names of devices may have. No word is a
+common name of a person. ``identifiers.csv`` lists the attributes whose values the final search
+looks for; other person names (VR PN) count as names of the staff.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ from typing import Literal, cast
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
 RULES_VERSION = "2"
-"""Counted up with every change of a rule or of the code that carries it out."""
+"""Raised with every change of a rule or of the code that applies it."""
 
 TOP_LEVEL = ""
 
 
 class RuleKind(StrEnum):
-    """What becomes of an attribute's value."""
+    """The treatment of an attribute's value."""
 
     TERMS = "terms"
-    """Stays where it is one of ``values``; of several values, each is judged for itself."""
+    """Stays if it is one of ``values``; each of several values is judged on its own."""
     NUMBER = "number"
-    """Stays where all its numbers are within ``values`` (from..to)."""
+    """Stays if all its numbers are within ``values`` (from..to)."""
     TABLE = "table"
     """A lookup table of at most 65,536 entries stays."""
     ORIENTATION = "orientation"
-    """Stays where it is made of the letters of PS3.3, section C.7.6.1.1.1."""
+    """Stays if it has only the letters of PS3.3, section C.7.6.1.1.1."""
     AGE = "age"
     """Stays, with 90 years as the highest."""
     WORDS = "words"
-    """Is made anew of the vocabulary's words, or goes where it holds any other."""
+    """Is rebuilt from the vocabulary's words, or removed if it has any other word."""
     DEVICE = "device"
-    """As words of the vocabulary ``values``; anything else is replaced by a pseudonym."""
+    """As ``words``, of the vocabulary ``values``; any other text is replaced by a pseudonym."""
     DATE = "date"
     """Is moved by the subject's shift."""
     UID = "uid"
     """Is replaced."""
     REGISTERED = "registered"
-    """Stays where the standard registers the UID, else is replaced."""
+    """Stays if the standard registers the UID, otherwise is replaced."""
     SUBJECT_NAME = "subject-name"
     """Is replaced by the subject's name."""
     SUBJECT_ID = "subject-id"
@@ -66,12 +66,12 @@ class RuleKind(StrEnum):
     EMPTY_SEQUENCE = "empty-sequence"
     """Loses its items."""
     ITEMS = "items"
-    """A sequence whose items follow the rules ``within`` it; an item that lacks what is always
-    required goes."""
+    """A sequence whose items follow the rules ``within`` it; an item without an attribute that is
+    always required is removed."""
     CONCEPTS = "concepts"
-    """A sequence of codes: those of the standard's dictionary stay, with its words for them."""
+    """A sequence of codes: those in the standard's dictionary stay, with its meanings."""
     WRITTEN = "written"
-    """Is made by the writer, whatever the source says."""
+    """Is set by the writer, independent of the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,9 @@ class Rule:
     option: str
     reason: str
     vr: str
-    """Of the dictionary: 'US or SS' where the pixels decide."""
+    """By the data dictionary; 'US or SS' if the pixels decide."""
     most_values: int
-    """How many values there may be."""
+    """Most values allowed."""
 
     @property
     def range(self) -> tuple[float, float]:
@@ -102,12 +102,12 @@ class Rule:
 IdentifierKind = Literal["patient", "staff", "code", "place"]
 
 MANY_VALUES = 512
-"""Where the standard sets no limit to the number of values."""
+"""Limit of the number of values if the standard sets none."""
 
 
 @cache
 def rules() -> Mapping[str, Mapping[int, Rule]]:
-    """Read all rules: by the sequence that they hold within, then by tag."""
+    """Read all rules, by the sequence that they apply to, then by tag."""
     found: dict[str, dict[int, Rule]] = {}
     for row in _rows("rules.csv"):
         rule = _rule(row)
@@ -123,7 +123,7 @@ def vocabulary(kind: str) -> frozenset[str]:
 
 @cache
 def identifiers() -> Mapping[int, IdentifierKind]:
-    """Read which attributes name a patient, a place or a thing of theirs, by tag."""
+    """Read the kinds of the identifying attributes, by tag."""
     return {
         _tag(row["keyword"]): cast(IdentifierKind, row["kind"]) for row in _rows("identifiers.csv")
     }
@@ -154,7 +154,7 @@ def _tag(keyword: str) -> int:
 
 
 def _most(multiplicity: str) -> int:
-    """Give the upper end of a value multiplicity such as '1', '2-4', '1-n' or '2-2n'."""
+    """Return the upper end of a value multiplicity such as '1', '2-4', '1-n' or '2-2n'."""
     last = multiplicity.rsplit("-", maxsplit=1)[-1]
     return MANY_VALUES if last.endswith("n") else int(last)
 

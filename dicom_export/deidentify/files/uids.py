@@ -1,4 +1,4 @@
-"""UIDs as sources write them."""
+"""Reads UIDs as sources write them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pydicom.uid import UID
 
 
 def stripped(uid: str) -> str:
-    """Take padding off: NUL by the standard, spaces by habit."""
+    """Remove padding: NUL by the standard, spaces by habit."""
     return uid.strip(" \0")
 
 
 def is_registered(uid: str) -> bool:
-    """Whether the standard knows the UID (PS3.6, annex A): it names no study and nobody."""
+    """Whether the standard registers the UID (PS3.6, annex A), so that it identifies no one."""
     own = stripped(uid)
     return bool(own) and UID(own).name != own

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from dicom_export.blobs import Blob, Scratch
+from dicom_export.blobs import Blob, Workspace
 from dicom_export.deidentify.files.header import Header
 from dicom_export.deidentify.files.pixels import Pixels
 from dicom_export.deidentify.files.rules import RULES_VERSION
@@ -32,23 +32,23 @@ METHOD_CODES = {
     MODIFIED_DATES: "Retain Longitudinal Temporal Information Modified Dates Option",
     "113108": "Retain Patient Characteristics Option",
 }
-"""PS3.16, CID 7050: those that can be true here."""
+"""The codes of PS3.16, CID 7050 that can apply."""
 
 STATEMENTS = frozenset({*METHOD, *METHOD_CODES.values(), IMPLEMENTATION_VERSION_NAME})
-"""Texts that every file bears."""
+"""Texts in every file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file as it goes out."""
+    """An outgoing file."""
 
     blob: Blob
     pixels_at: int
-    """Where the value of the pixel data begins: it goes to the end of the file."""
+    """Position of the pixel data's value, which is the rest of the file."""
 
 
-def write(source: DicomFile, header: Header, pixels: Pixels, scratch: Scratch) -> Written:
-    """Write the file, the pixels a piece at a time."""
+def write(source: DicomFile, header: Header, pixels: Pixels, workspace: Workspace) -> Written:
+    """Write the file; the pixels are copied in pieces."""
     dataset = header.dataset
     _state(dataset, header.tally.options)
     dataset.SpecificCharacterSet = "ISO_IR 192"
@@ -59,14 +59,14 @@ def write(source: DicomFile, header: Header, pixels: Pixels, scratch: Scratch) -
     buffer = BytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)
     buffer.write(_pixel_header(source, pixels))
-    intake = scratch.intake()
-    intake.write(buffer.getvalue())
-    pixels.write(source.open(), intake)
-    return Written(intake.finish(), buffer.tell())
+    writer = workspace.writer()
+    writer.write(buffer.getvalue())
+    pixels.write(source.open(), writer)
+    return Written(writer.finish(), buffer.tell())
 
 
 def _state(dataset: Dataset, options: set[str]) -> None:
-    """Say what was done (PS3.3, section C.7.1.1), and nothing that was not."""
+    """State the applied options, and no others (PS3.3, section C.7.1.1)."""
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = list(METHOD)
     dataset.DeidentificationMethodCodeSequence = Items(
@@ -107,7 +107,7 @@ def _pixel_header(source: DicomFile, pixels: Pixels) -> bytes:
 
 
 def _pixel_vr(source: DicomFile, element: PixelElement) -> str:
-    """Keep the VR where it is one of PS3.5, section 8; else choose by the bits."""
+    """Return the VR: the source's if PS3.5, section 8 allows it, otherwise by the bits."""
     if element.is_encapsulated:
         return "OB"
     if element.tag != 0x7FE00010:
