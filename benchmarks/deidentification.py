@@ -16,7 +16,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -24,10 +23,10 @@ from pathlib import Path
 import click
 from pydicom import dcmread, dcmwrite
 from pydicom.data import get_testdata_file
-from rich.console import Console
 
 from benchmarks.planting import Action, Planted, Visit, people, plant, visits
-from benchmarks.results import RESULTS, Row, spread, table, write_section
+from benchmarks.results import Row, spread
+from benchmarks.run import Run
 from benchmarks.scoring import Score, score
 from dicom_export.blobs import Budget, Workspace
 from dicom_export.deidentify import (
@@ -340,25 +339,21 @@ NOTES = (
 @click.option("--seed", default=None, type=int, help="Of the planted identifiers; else by chance.")
 def main(studies: int, repeat: int, seed: int | None) -> None:
     """De-identification of DICOM files: answers, time, memory."""
-    console = Console()
-    started = time.monotonic()
+    run = Run(TITLE)
     seed = time.time_ns() % 2**32 if seed is None else seed
-    console.print(f"Planting identifiers, seed {seed}")
+    run.console.print(f"Planting identifiers, seed {seed}")
     answered = answer(seed, studies)
     for missed in answered.score.missed[:50]:
-        console.print(f"  missed {missed}", style="red", markup=False)
-    console.print("Timing")
+        run.console.print(f"  missed {missed}", style="red", markup=False)
+    run.console.print("Timing")
     rows = [*answer_rows(answered), *time_rows(repeat), memory_row()]
-    console.print(table(TITLE, rows))
-    minutes = (time.monotonic() - started) / 60
     preamble = (
-        f"{datetime.now(UTC):%Y-%m-%d}, pydicom {version('pydicom')}, Python "
+        f"pydicom {version('pydicom')}, Python "
         f"{platform.python_version()}, one process. {answered.files} files with planted "
         f"identifiers, seed {seed}; {repeat} repetitions in turns; medians, with the smallest and "
-        f"the largest in brackets. The run took {max(minutes, 1):.0f} min."
+        f"the largest in brackets."
     )
-    write_section(TITLE, preamble, rows, NOTES)
-    console.print(f"Written to {RESULTS.name}")
+    run.finish(rows, preamble, NOTES, write=True)
     sys.exit(0 if all(row.met is not False for row in rows) else 1)
 
 

@@ -1,7 +1,7 @@
-"""How much memory one file takes: ``python -m benchmarks.deidentification_peak FILE``.
+"""The memory that one file takes: ``python -m benchmarks.deidentification_peak FILE``.
 
 Prints the kilobytes by which the peak of this process grows while the file is de-identified and
-searched, with no memory of its own for files: everything goes through temporary ones.
+searched. The budget of memory for files is 0: all content goes through temporary files.
 """
 
 from __future__ import annotations

@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import click
 import psutil
-import psycopg
-from rich.console import Console
 
 import dlt_pipelines
 from benchmarks.archive import Archive
@@ -38,17 +33,16 @@ from benchmarks.results import (
     at_least,
     at_most,
     spread,
-    table,
     times,
-    write_section,
 )
+from benchmarks.run import Run
 from tests.support.faulty_s3 import FaultyS3, faulty_s3
 
 CONCURRENCY = 8
 DELAY_SECONDS = 0.2
 """How long the slow server takes for every answer: a bucket in another part of the world."""
 FLOW_DELAY_SECONDS = 0.4
-"""The same for what Prefect adds once per run, which a run of seconds would make look large."""
+"""The delay for the flow: Prefect adds a fixed time per run, which looks large in a short run."""
 FLOW_REPEAT = 3
 CACHE_SECONDS = 1.2
 """After this time the embedded server has taken note of objects that were removed by hand."""
@@ -115,7 +109,7 @@ class Site:
         dlt_pipelines.etl()
 
     def reset(self) -> None:
-        """Forget what was exported, in the bucket and in the ledger."""
+        """Empty the bucket and the ledger."""
         with self.cluster.connect(self.warehouse) as connection:
             connection.execute(f"TRUNCATE {LEDGER} CASCADE")
         empty(self.cluster.bucket_folder)
@@ -124,7 +118,7 @@ class Site:
         time.sleep(CACHE_SECONDS)
 
     def have_waiting(self, studies: int) -> None:
-        """Have so many more eligible studies, whose turn comes after all others."""
+        """Add so many eligible studies, which sort after all others."""
         with self.cluster.connect(self.warehouse) as connection:
             connection.execute(
                 "DELETE FROM analytics.eligible_studies WHERE study_id::text LIKE 'ffffffff-%'"
@@ -133,7 +127,7 @@ class Site:
 
     @contextmanager
     def worker(self, changes: Mapping[str, str] = NONE, *, number: int = 0) -> Iterator[Worker]:
-        """Have a process that exports from here; ``changes`` are to its environment."""
+        """Start a process that exports from this site; ``changes`` are made to its environment."""
         environment = self.cluster.export_environment(f"source_{self.archive.name}", self.warehouse)
         environment |= {
             "DICOM_ROOTS": str(self.folder),
@@ -149,10 +143,10 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """What one run of the export did."""
+    """The figures of one run of the export."""
 
     seconds: float
-    """Without the tests of the marts, where it ran them."""
+    """Without the tests of the marts."""
     cpu_seconds: float
     peak_mb: float
     exported: int
@@ -165,17 +159,17 @@ class Worker:
     process: Answering
 
     def run(self, line: str, studies: int | None = None) -> Did:
-        """Have it do something, and make sure that it exported so many studies.
+        """Send a request, and check that it exported so many studies.
 
         Raises:
-            NotAvailable: its configuration is refused.
-            NotMeasured: it failed, or left something undone.
+            NotAvailable: The export refuses its configuration.
+            NotMeasured: The export failed, or exported another number of studies.
         """
         self.process.tell(line)
         return self.result(line, studies)
 
     def result(self, line: str, studies: int | None = None) -> Did:
-        """Wait for what it was told to do.
+        """Wait for the result of a request.
 
         Raises:
             NotAvailable, NotMeasured: as :meth:`run` does.
@@ -192,12 +186,12 @@ class Worker:
 
 
 class Benchmark:
-    """All that is measured of the export."""
+    """Measures the export."""
 
-    def __init__(self, cluster: Cluster, sizes: Sizes, files: Path, console: Console) -> None:
+    def __init__(self, cluster: Cluster, sizes: Sizes, files: Path, run: Run) -> None:
         self._cluster = cluster
         self._sizes = sizes
-        self._console = console
+        self._run = run
         self._large, self._many, self._small = (
             Site(archive, cluster, files / archive.name)
             for archive in (sizes.large, sizes.many, sizes.small)
@@ -207,7 +201,7 @@ class Benchmark:
         """Everything, one after the other."""
         # The last is the one whose marts are tested: dbt has its project parsed by then.
         for site in (self._large, self._many, self._small):
-            with self._step(f"archive and warehouse: {site.archive.name}"):
+            with self._run.step(f"archive and warehouse: {site.archive.name}"):
                 site.prepare()
         rows = self._speed()
         rows += self._requests()
@@ -257,7 +251,7 @@ class Benchmark:
 
     def _export(self, site: Site, seconds: list[float], cpu: list[float]) -> None:
         site.reset()
-        with self._step("discover()"), site.worker() as worker:
+        with self._run.step("discover()"), site.worker() as worker:
             did = worker.run("discover", site.archive.studies)
         seconds.append(did.seconds)
         cpu.append(did.cpu_seconds)
@@ -270,16 +264,16 @@ class Benchmark:
             # The files do not say whether there is text in their pixels.
             "BURNED_IN_POLICY": "flag",
         }
-        with self._step("discover(), de-identified"), site.worker(changes) as worker:
+        with self._run.step("discover(), de-identified"), site.worker(changes) as worker:
             try:
                 seconds.append(worker.run("discover", site.archive.studies).seconds)
             except NotAvailable as error:
-                self._console.print(f"           {error}", markup=False)
+                self._run.console.print(f"           {error}", markup=False)
 
     def _copy(self, site: Site, s5cmd: S5cmd, seconds: list[float], cpu: list[float]) -> None:
         site.reset()
         environment = self._cluster.export_environment("none", site.warehouse)
-        with self._step("s5cmd"):
+        with self._run.step("s5cmd"):
             took, used = s5cmd.run(
                 site.folder, f"s3://{environment['S3_BUCKET_NAME']}/s5cmd/", environment
             )
@@ -292,7 +286,7 @@ class Benchmark:
         site = self._large
         site.reset()
         target = self._cluster.services["S3_ENDPOINT_URL"]
-        with self._step("discover() twice, counted"), faulty_s3(target) as proxy:
+        with self._run.step("discover() twice, counted"), faulty_s3(target) as proxy:
             with site.worker(at(proxy)) as worker:
                 worker.run("discover", site.archive.studies)
             first = len(proxy.seen)
@@ -316,7 +310,7 @@ class Benchmark:
         ]
 
     def _processes(self, slow: FaultyS3) -> Row:
-        """One process against two that share the work, where only the server takes time."""
+        """Measure two processes that share the work against one; only the server takes time."""
         alone: list[float] = []
         together: list[float] = []
         for _ in range(self._sizes.repeat):
@@ -340,7 +334,7 @@ class Benchmark:
             # Until their imports are done.
             for worker in workers:
                 worker.process.ask("ready")
-            with self._step(f"discover() in {processes} processes"):
+            with self._run.step(f"discover() in {processes} processes"):
                 began = time.perf_counter()
                 for worker in workers:
                     worker.process.tell("discover")
@@ -351,14 +345,14 @@ class Benchmark:
         return seconds
 
     def _flow(self, slow: FaultyS3) -> Row:
-        """Prefect's flow against the same two calls without it, where the work takes its time."""
+        """Measure Prefect's flow against the same two calls without Prefect."""
         seconds: dict[str, list[float]] = {"gate": [], "flow": []}
         site = self._small
         slow.delay_seconds = FLOW_DELAY_SECONDS
         for number in range(min(self._sizes.repeat, FLOW_REPEAT)):
             for line in sorted(seconds, reverse=number % 2 == 0):
                 site.reset()
-                with self._step(line), site.worker(at(slow)) as worker:
+                with self._run.step(line), site.worker(at(slow)) as worker:
                     seconds[line].append(worker.run(line, site.archive.studies).seconds)
         return at_most(
             "the flow, against the same work without Prefect",
@@ -373,7 +367,7 @@ class Benchmark:
         peaks: list[float] = []
         for studies in (few, many):
             site.reset()
-            with self._step(f"discover({studies})"), site.worker() as worker:
+            with self._run.step(f"discover({studies})"), site.worker() as worker:
                 peaks.append(worker.run(f"discover {studies}", studies).peak_mb)
         each = site.archive.images_each
         return at_most(
@@ -390,7 +384,7 @@ class Benchmark:
         for waiting in (FEW_WAITING, MANY_WAITING):
             site.reset()
             site.have_waiting(waiting)
-            with self._step(f"discover() of {waiting:,}"), site.worker() as worker:
+            with self._run.step(f"discover() of {waiting:,}"), site.worker() as worker:
                 line = f"discover {site.archive.studies}"
                 peaks.append(worker.run(line, site.archive.studies).peak_mb)
         site.have_waiting(0)
@@ -400,13 +394,6 @@ class Benchmark:
             peaks[1] / peaks[0],
             1.1,
         )
-
-    @contextmanager
-    def _step(self, what: str) -> Iterator[None]:
-        began = time.monotonic()
-        with self._console.status(what):
-            yield
-        self._console.print(f"{time.monotonic() - began:8.1f} s  {what}")
 
 
 def at(proxy: FaultyS3) -> dict[str, str]:
@@ -427,7 +414,7 @@ def count_files(folder: Path) -> int:
 
 @contextmanager
 def room_for(megabytes: float) -> Iterator[Path]:
-    """A folder for files and objects: in memory where there is room, since disks are slow."""
+    """A folder for files and objects, in memory if they fit: disks are slow."""
     free = psutil.virtual_memory().available
     in_memory = MEMORY.is_dir() and min(free, shutil.disk_usage(MEMORY).free) > 3e6 * megabytes
     folder = Path(tempfile.mkdtemp(prefix="eden-bench-", dir=MEMORY if in_memory else None))
@@ -442,31 +429,23 @@ def room_for(megabytes: float) -> Iterator[Path]:
 @click.option("--quick", is_flag=True, help="An eighth of the studies, once; nothing is written.")
 def main(*, repeat: int, quick: bool) -> None:
     """Measure the export against its targets; about 15 minutes, 3 with --quick."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    console = Console(highlight=False)
+    run = Run("Export")
     sizes = Sizes.of(repeat=repeat, quick=quick)
-    began = time.monotonic()
     with room_for(sizes.large.megabytes + sizes.many.megabytes) as room:
         buckets, files = room / "s3", room / "archive"
         buckets.mkdir()
         files.mkdir()
         with running_cluster(prefect=True, objects=buckets) as cluster:
-            try:
-                rows = Benchmark(cluster, sizes, files, console).run()
-            except (NotMeasured, psycopg.Error) as error:
-                console.print(f"could not be run: {error}", style="red", markup=False)
-                sys.exit(1)
+            with run.must_work():
+                rows = Benchmark(cluster, sizes, files, run).run()
             version = cluster.version()
-    console.print(table("Export", rows))
-    if not quick:
-        said = (
-            f"{datetime.now(UTC):%Y-%m-%d}; {CONCURRENCY} studies at once, PostgreSQL {version}, "
-            f"`rclone serve s3` and all else on {os.cpu_count()} cores; files and objects in "
-            f"{'memory' if room.is_relative_to(MEMORY) else 'a temporary folder'}; "
-            f"{sizes.repeat} repetitions in turns, medians (smallest to largest). "
-            f"The run took {(time.monotonic() - began) / 60:.0f} minutes."
-        )
-        write_section("Export", said, rows, NOTES)
+    preamble = (
+        f"{CONCURRENCY} studies at once, PostgreSQL {version}, `rclone serve s3` and all else on "
+        f"{os.cpu_count()} cores; files and objects in "
+        f"{'memory' if room.is_relative_to(MEMORY) else 'a temporary folder'}; "
+        f"{sizes.repeat} repetitions in turns, medians (smallest to largest)."
+    )
+    run.finish(rows, preamble, NOTES, write=not quick)
 
 
 NOTES = (

@@ -1,21 +1,18 @@
-"""A process that exports when it is told to: ``python -m benchmarks.export_worker``.
+"""A process that exports on request: ``python -m benchmarks.export_worker``.
 
 A line on standard input is ``ready`` (nothing), ``discover``, ``discover LIMIT``, ``gate`` (the
-tests of the marts, then ``discover``) or ``flow`` (the same as Prefect's flow does it). Each line
-on standard output is what it did, as JSON. What is imported is imported before the clock starts.
+tests of the marts, then ``discover``) or ``flow`` (the same in Prefect's flow). Each line on
+standard output is the result, as JSON. Imports are done before the clock starts.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import dicom_export
-from benchmarks.worker import MEGABYTE, peak_bytes
+from benchmarks.worker import MEGABYTE, peak_bytes, serve
 from eden.errors import ConfigurationError
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from eden.warehouse import builds
@@ -23,11 +20,7 @@ from eden.warehouse import builds
 
 def main() -> None:
     """Answer every line until there are no more."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    # What a library may print is no answer.
-    os.dup2(2, 1)
-    for line in sys.stdin:
-        answers.write(json.dumps(_run(*line.split())) + "\n")
+    serve(lambda line: _run(*line.split()))
 
 
 def _run(what: str, limit: str | None = None) -> dict[str, Any]:
@@ -35,7 +28,7 @@ def _run(what: str, limit: str | None = None) -> dict[str, Any]:
     act = {"ready": _nothing, "discover": _discover, "gate": _gate, "flow": _flow}[what]
     _watch_gate(gates)
     if what == "flow":
-        # After the gate is watched: a flow keeps the function that it finds.
+        # Imported after the gate is wrapped: a flow keeps the function that it finds at import.
         import flows  # noqa: F401, PLC0415
     began, cpu = time.perf_counter(), time.process_time()
     try:
@@ -52,7 +45,7 @@ def _run(what: str, limit: str | None = None) -> dict[str, Any]:
 
 
 def _watch_gate(gates: list[float]) -> None:
-    """Note how long the tests of the marts take: they are not what is measured."""
+    """Collect the seconds of the tests of the marts, which are not part of the measurement."""
     original = builds.check_export_gate
 
     def watched() -> int:

@@ -1,31 +1,26 @@
-"""What organizations cost that hardly have a row: ``python -m benchmarks.organizations``.
+"""The cost of organizations with hardly a row: ``python -m benchmarks.organizations``.
 
-Every organization brings partitions, which PostgreSQL has to make, plan over and lock. No target of
-the design is about them; docs/scale.md quotes the figures. Exits 1 where something could not be
+Every organization has partitions, which PostgreSQL creates, plans over and locks. The design sets
+no target for them; docs/scale.md quotes the figures. The exit code is 1 if something could not be
 run.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from statistics import median
 
 import click
-import psycopg
-from rich.console import Console
 
 import dlt_pipelines
 from benchmarks import source_data
 from benchmarks.cluster import Cluster, running_cluster
-from benchmarks.results import TIMES, Row, table, write_section
-from eden.errors import EdenError
+from benchmarks.results import TIMES, Row
+from benchmarks.run import Run
 from eden.warehouse import builds
 
 SOURCE, WAREHOUSE = "source", "warehouse"
@@ -33,7 +28,7 @@ STUDIES_EACH = 10
 TICKS = 5
 SAMPLES_PER_SECOND = 10
 
-# A lock that several sessions hold takes one place of the server's table.
+# A lock that several sessions hold takes one slot of the server's lock table.
 LOCKS = """
 SELECT count(DISTINCT (database, relation)) FROM pg_locks
 WHERE locktype = 'relation' AND NOT fastpath
@@ -41,14 +36,14 @@ WHERE locktype = 'relation' AND NOT fastpath
 
 
 class Benchmark:
-    """One number of organizations after the other, each in an empty warehouse."""
+    """Measures one number of organizations after the other, each in an empty warehouse."""
 
-    def __init__(self, cluster: Cluster, console: Console) -> None:
+    def __init__(self, cluster: Cluster, run: Run) -> None:
         self._cluster = cluster
-        self._console = console
+        self._run = run
 
     def measure(self, organizations: int) -> dict[str, str]:
-        """What is measured, by its name in the table."""
+        """Return the text of each measurement, by its name in the table."""
         studies = organizations * STUDIES_EACH
         source_data.fill(self._cluster, SOURCE, studies=studies, organizations=organizations)
         self._cluster.recreate(WAREHOUSE)
@@ -97,15 +92,13 @@ class Benchmark:
     def _timed(self, what: str, act: Callable[[], object]) -> float:
         self._cluster.settle()
         began = time.monotonic()
-        with self._console.status(what):
+        with self._run.step(what):
             act()
-        seconds = time.monotonic() - began
-        self._console.print(f"{seconds:8.2f} s  {what}")
-        return seconds
+        return time.monotonic() - began
 
     @contextmanager
     def _counting_locks(self) -> Iterator[list[int]]:
-        """How many locks of the server's shared table were in use, sampled."""
+        """Sample the number of locks in the server's shared lock table."""
         found = [0]
         ended = threading.Event()
 
@@ -129,34 +122,25 @@ class Benchmark:
 @click.option("--organizations", "sizes", type=int, multiple=True, default=(100, 300, 1000))
 @click.option("--quick", is_flag=True, help="Twenty organizations; nothing is written.")
 def main(*, sizes: tuple[int, ...], quick: bool) -> None:
-    """Measure what organizations cost; about 6 minutes, 1 with --quick."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    console = Console(highlight=False)
-    began = time.monotonic()
+    """Measure the cost of organizations; about 6 minutes, 1 with --quick."""
+    run = Run("Organizations")
     measured: dict[int, dict[str, str]] = {}
     with running_cluster() as cluster:
         os.environ.update(cluster.environment(SOURCE, WAREHOUSE))
-        benchmark = Benchmark(cluster, console)
+        benchmark = Benchmark(cluster, run)
         for organizations in (20,) if quick else sizes:
-            console.print(f"{organizations} organizations")
-            try:
+            run.console.print(f"{organizations} organizations")
+            with run.must_work():
                 measured[organizations] = benchmark.measure(organizations)
-            except (EdenError, psycopg.Error) as error:
-                console.print(f"could not be run: {error}", style="red", markup=False)
-                sys.exit(1)
         version = cluster.version()
     counts = list(measured)
     names = list(measured[counts[0]])
     rows = [Row(name, "; ".join(measured[count][name] for count in counts)) for name in names]
-    console.print(table("Organizations", rows))
-    if not quick:
-        said = (
-            f"{datetime.now(UTC):%Y-%m-%d}; {', '.join(f'{count:,}' for count in counts)} "
-            f"organizations, in this order; PostgreSQL {version}, {os.cpu_count()} cores; ticks "
-            f"are medians of {TICKS}, all else was done once. "
-            f"The run took {(time.monotonic() - began) / 60:.0f} minutes."
-        )
-        write_section("Organizations", said, rows, NOTES)
+    preamble = (
+        f"{', '.join(f'{count:,}' for count in counts)} organizations, in this order; PostgreSQL "
+        f"{version}, {os.cpu_count()} cores; ticks are medians of {TICKS}, all else was done once."
+    )
+    run.finish(rows, preamble, NOTES, write=not quick)
 
 
 NOTES = (

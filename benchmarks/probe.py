@@ -1,4 +1,4 @@
-"""The bare probe: the statements that an idle run sends to the source, and nothing around them."""
+"""The bare probe: the statements that an idle run sends to the source, without the run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Statement:
 
 @contextmanager
 def statements_of(cluster: Cluster, database: str, found: list[Statement]) -> Iterator[None]:
-    """Collect in ``found`` what is sent to ``database`` within the context, session by session."""
+    """Collect in ``found`` the statements sent to ``database`` within the context, by session."""
     cluster.configure(log_line_prefix=f"{PREFIX}%d|%p|", log_statement="all")
     log = cluster.folder() / "postgres.log"
     begin = log.stat().st_size
@@ -52,10 +52,10 @@ class BareProbe:
     """The statements of one idle run, sent again on one open connection."""
 
     def __init__(self, connection: Connection, statements: list[Statement]) -> None:
-        """Find out for each statement how its parameters are to be sent.
+        """Find for each statement a form in which its parameters can be sent.
 
         Raises:
-            NotMeasured: a statement of the log can't be sent again.
+            NotMeasured: A statement of the log cannot be sent again.
         """
         if not statements:
             raise NotMeasured("the server's log shows no statement of an idle run")
@@ -80,7 +80,7 @@ class BareProbe:
         return seconds
 
     def _parameters(self, statement: Statement) -> list[Any]:
-        """As texts whose types the server infers, else as what the texts look like."""
+        """Parameters as texts whose types the server infers, or as the values they look like."""
         if not statement.parameters:
             self._send(statement.query, [])
             return []
@@ -150,7 +150,7 @@ def _as_text(value: str | None) -> object:
 
 
 def _as_value(value: str | None) -> object:
-    """What a text looks like: an id, a moment, or a list of them."""
+    """The value that a text looks like: an id, a moment, or a list of them."""
     if value is None:
         return None
     if value.startswith("{") and value.endswith("}"):

@@ -1,4 +1,4 @@
-"""A process that answers line by line: the thing to be measured, apart from what measures it."""
+"""A measured process, apart from the process that measures it: one line in, one line out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STOP_SECONDS = 60
 
 
 class Answering:
-    """Takes a line and gives back a JSON document, as often as it is asked."""
+    """A running process that answers each line with a JSON document."""
 
     def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self._process = process
@@ -27,13 +27,13 @@ class Answering:
         """Send a line and wait for its answer.
 
         Raises:
-            NotMeasured: it failed; the message ends with the last line of its log.
+            NotMeasured: The process failed; the message ends with the last line of its log.
         """
         self.tell(line)
         return self.answer(line)
 
     def tell(self, line: str) -> None:
-        """Send a line; :meth:`answer` is to follow."""
+        """Send a line without waiting; the caller then calls :meth:`answer`."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(f"{line}\n")
@@ -54,7 +54,7 @@ class Answering:
 
 @contextmanager
 def answering(module: str, environment: Mapping[str, str], log: Path) -> Iterator[Answering]:
-    """Have ``python -m module`` run for as long as the context lasts."""
+    """Run ``python -m module`` for as long as the context lasts."""
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", module],

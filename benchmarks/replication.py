@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,8 +18,6 @@ from importlib.metadata import version
 from statistics import median
 
 import click
-import psycopg
-from rich.console import Console
 from rich.markup import escape
 
 from benchmarks import source_data
@@ -28,7 +25,6 @@ from benchmarks.cluster import Cluster, running_cluster
 from benchmarks.contenders import SLING_VERSION, CopyPipes, Sling, StockDlt, count_rows
 from benchmarks.probe import BareProbe, Statement, statements_of
 from benchmarks.results import (
-    RESULTS,
     TIMES,
     NotAvailable,
     NotMeasured,
@@ -36,10 +32,9 @@ from benchmarks.results import (
     at_least,
     at_most,
     spread,
-    table,
     times,
-    write_section,
 )
+from benchmarks.run import NOT_RUNNABLE, Run
 from benchmarks.syncing import ColdRun, SyncProcess, sync_cold, sync_process
 from eden.postgres import Connection
 
@@ -50,7 +45,7 @@ time, and few studies of very many organizations."""
 SHRINK = 20
 OVERLAP = timedelta(minutes=15)
 STATISTICS_SECONDS = 1.5
-"""After this time the server has counted what ended sessions have done."""
+"""After this time the statistics include sessions that have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,42 +80,29 @@ class Sizes:
         return min(self.studies, self.sling_limit)
 
 
-@dataclass(slots=True)
-class Report:
-    """What was found so far, and what the run says while it goes on."""
+class Report(Run):
+    """A run that collects rows and prints lines with the time since its beginning."""
 
-    console: Console
-    rows: list[Row] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    failed: bool = False
-    _began: float = field(default_factory=time.monotonic)
+    def __init__(self) -> None:
+        super().__init__("Replication")
+        self.rows: list[Row] = []
+        self.failed = False
 
     @contextmanager
     def part(self, what: str) -> Iterator[None]:
-        """Measure one part; where it can't be, its line says why and the others go on."""
+        """Measure one part. If it fails, its row says why and the other parts are measured."""
         self.say(f"[bold]{what}[/bold]")
         try:
             yield
-        except (NotMeasured, psycopg.Error) as error:
+        except NOT_RUNNABLE as error:
             self.failed = True
             self.rows.append(Row(what, f"could not be run: {error}", met=False))
             self.say(f"[red]could not be run: {escape(str(error))}[/red]")
 
-    @contextmanager
-    def step(self, what: str) -> Iterator[None]:
-        """Say what is being done for as long as it lasts."""
-        with self.console.status(what):
-            yield
-
     def say(self, what: str) -> None:
         """Print a line with the time since the beginning."""
-        elapsed = timedelta(seconds=round(time.monotonic() - self._began))
+        elapsed = timedelta(seconds=round(self.seconds))
         self.console.print(f"{elapsed}  {what}")
-
-    @property
-    def minutes(self) -> float:
-        """How long the run has taken so far."""
-        return (time.monotonic() - self._began) / 60
 
 
 @dataclass(slots=True)
@@ -297,7 +279,7 @@ def moments() -> Iterator[datetime]:
 
 
 class TickBenchmark:
-    """Ticks with changes, in processes that have synced before."""
+    """Measures ticks with changes, in processes that have synced before."""
 
     def __init__(self, cluster: Cluster, sizes: Sizes, report: Report) -> None:
         self._cluster = cluster
@@ -306,7 +288,7 @@ class TickBenchmark:
         self._moments = moments()
 
     def run(self) -> None:
-        """Measure on the warehouses that the first loads have left."""
+        """Measure on the warehouses of the first loads."""
         with ExitStack() as stack:
             enter = stack.enter_context
             processes = {
@@ -521,9 +503,9 @@ def measure(cluster: Cluster, sizes: Sizes, report: Report) -> None:
 
 
 def preamble(cluster: Cluster, sizes: Sizes) -> str:
-    """When, with what and how much was measured."""
+    """With which versions, and how much was measured."""
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, PostgreSQL {cluster.version()}, dlt {version('dlt')},"
+        f"PostgreSQL {cluster.version()}, dlt {version('dlt')},"
         f" sling {SLING_VERSION}, Python {platform.python_version()}, {os.cpu_count()} cores."
         f" {sizes.studies:,} studies of {sizes.organizations} organizations,"
         f" {sizes.repeat} repetitions of each first load and {sizes.ticks} of each tick, in turns;"
@@ -532,7 +514,7 @@ def preamble(cluster: Cluster, sizes: Sizes) -> str:
 
 
 def notes(sizes: Sizes) -> list[str]:
-    """What a reader has to know to judge the figures."""
+    """Sentences that a reader needs to judge the figures."""
     return [
         "Source, targets and clients share one machine and one embedded cluster, autovacuum off and"
         " a CHECKPOINT before each first load. A shared machine is noisy: where the brackets of two"
@@ -550,7 +532,7 @@ def notes(sizes: Sizes) -> list[str]:
 
 
 def default_sizes(studies: int | None, repeat: int | None, *, quick: bool) -> Sizes:
-    """What is measured where the command line does not say otherwise."""
+    """The sizes, completed where the command line leaves them open."""
     return Sizes(
         studies=studies or (200_000 if quick else 2_000_000),
         organizations=100,
@@ -566,19 +548,12 @@ def default_sizes(studies: int | None, repeat: int | None, *, quick: bool) -> Si
 @click.option("--keep", is_flag=True, help="Leave RESULTS.md as it is.")
 def main(*, studies: int | None, repeat: int | None, quick: bool, keep: bool) -> None:
     """Measure replication against its targets; about 15 minutes, 3 with --quick."""
-    # Whoever ends us wants the temporary files gone too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    console = Console(highlight=False)
-    report = Report(console)
+    report = Report()
     sizes = default_sizes(studies, repeat, quick=quick)
     with running_cluster() as cluster:
         measure(cluster, sizes, report)
         said = preamble(cluster, sizes)
-    console.print(table("Replication", report.rows))
-    said += f" The run took {report.minutes:.0f} minutes."
-    if not keep:
-        write_section("Replication", said, report.rows, notes(sizes))
-        report.say(f"written to {RESULTS}")
+    report.finish(report.rows, said, notes(sizes), write=not keep)
     sys.exit(1 if report.failed else 0)
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks found: a table on the terminal, and a section of ``RESULTS.md``."""
+"""Results of a benchmark: a table on the terminal, and a section of ``RESULTS.md``."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ COLUMNS = ("what", "measured", "ratio", "target", "met")
 
 
 class NotMeasured(Exception):
-    """Something that has to be measured could not be run; the benchmark fails."""
+    """A measurement could not be run; the benchmark fails."""
 
 
 class NotAvailable(Exception):
-    """Something to compare with can't be run on this machine; its row says so."""
+    """A program to compare with cannot be run on this machine; its row says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +44,31 @@ class Row:
     ratio: str = ""
     target: str = ""
     met: bool | None = None
-    """None where there is no target, or nothing to compare with."""
+    """None without a target, or without a program to compare with."""
 
     def cells(self) -> tuple[str, str, str, str, str]:
-        """The line as it is shown."""
+        """The texts of the columns."""
         met = {True: "yes", False: "no", None: ""}[self.met]
         return (self.what, self.measured, self.ratio, self.target, met)
 
 
 def times(ratio: float) -> str:
-    """A ratio as it is shown."""
+    """The text of a ratio."""
     return f"{ratio:.2f} {TIMES}"
 
 
 def at_least(what: str, measured: str, ratio: float, target: float) -> Row:
-    """A line whose ratio is to be no smaller than the target."""
+    """A row whose ratio must be the target or more."""
     return Row(what, measured, times(ratio), f"≥ {target:g} {TIMES}", ratio >= target)
 
 
 def at_most(what: str, measured: str, ratio: float, target: float) -> Row:
-    """A line whose ratio is to be no larger than the target."""
+    """A row whose ratio must be the target or less."""
     return Row(what, measured, times(ratio), f"≤ {target:g} {TIMES}", ratio <= target)
 
 
 def spread(values: Sequence[float], unit: str, digits: int = 1) -> str:
-    """The median, with the smallest and the largest where there are several."""
+    """The median, followed by the smallest and the largest of several values."""
     middle = f"{median(values):,.{digits}f} {unit}"
     if len(values) == 1:
         return middle
@@ -76,7 +76,7 @@ def spread(values: Sequence[float], unit: str, digits: int = 1) -> str:
 
 
 def table(title: str, rows: Sequence[Row]) -> Table:
-    """The lines for a terminal."""
+    """The rows as a table for a terminal."""
     made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for column in COLUMNS:
         made.add_column(column, justify="right" if column in {"ratio", "target"} else "left")
@@ -87,7 +87,7 @@ def table(title: str, rows: Sequence[Row]) -> Table:
 
 
 def write_section(title: str, preamble: str, rows: Sequence[Row], notes: Sequence[str]) -> None:
-    """Put the lines where the section said something before, or at the end; the others stay."""
+    """Replace the section of this title in ``RESULTS.md``, or add it at the end."""
     lines = [_line(COLUMNS), "|---|---|--:|--:|---|", *(_line(row.cells()) for row in rows)]
     section = "\n\n".join(
         [f"## {title}", preamble, "\n".join(lines), "\n".join(f"- {note}" for note in notes)]

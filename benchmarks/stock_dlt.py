@@ -1,7 +1,7 @@
-"""dlt's ``sql_table`` as it comes, run by the benchmark in a virtual environment of its own.
+"""dlt's ``sql_table`` with default settings, run in a virtual environment of its own.
 
-Takes the addresses of source and target from the environment and says on standard output how many
-seconds the load took, its imports not counted.
+The environment names source and target. Standard output gets the seconds of the load, without the
+imports.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dlt.sources.sql_database import sql_table
 
 
 def main() -> None:
-    """Load one table with every setting left alone."""
+    """Load one table with default settings."""
     started = time.perf_counter()
     pipeline = dlt.pipeline(
         pipeline_name="stock",

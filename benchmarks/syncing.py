@@ -32,7 +32,7 @@ class ColdRun:
 
 
 class SyncProcess:
-    """A process that replicates one source to one warehouse, as often as it is told to."""
+    """A process that replicates one source to one warehouse, as often as requested."""
 
     def __init__(self, process: Answering) -> None:
         self._process = process
@@ -41,7 +41,7 @@ class SyncProcess:
         """Replicate once.
 
         Raises:
-            NotMeasured: it failed; the message ends with the last line of its log.
+            NotMeasured: The process failed; the message ends with the last line of its log.
         """
         return Tick(**self._process.ask("sync"))
 
@@ -56,7 +56,7 @@ class SyncProcess:
 
 @contextmanager
 def sync_process(cluster: Cluster, source: str, warehouse: str) -> Iterator[SyncProcess]:
-    """Have a process in which ``sync()`` can be run again and again."""
+    """Start a process that runs ``sync()`` again and again."""
     environment = cluster.environment(source, warehouse)
     log = cluster.home / f"sync-{warehouse}.log"
     with answering("benchmarks.worker", environment, log) as process:

@@ -8,27 +8,23 @@ or not the targets are met, 1 where something could not be run.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from uuid import uuid4
 
 import click
-import psycopg
 from psycopg import sql
-from rich.console import Console
 
 import dlt_pipelines
 from benchmarks import source_data
 from benchmarks.cluster import Cluster, running_cluster
-from benchmarks.results import NotMeasured, Row, at_most, spread, table, times, write_section
+from benchmarks.results import NotMeasured, Row, at_most, spread, times
+from benchmarks.run import Run
 from dlt_pipelines import ledger
 from eden.paths import PROJECT_ROOT
 from eden.postgres import Connection
@@ -118,15 +114,15 @@ class Sizes:
 class Benchmark:
     """One warehouse, built again and again."""
 
-    def __init__(self, cluster: Cluster, sizes: Sizes, console: Console) -> None:
+    def __init__(self, cluster: Cluster, sizes: Sizes, run: Run) -> None:
         self._cluster = cluster
         self._sizes = sizes
-        self._console = console
+        self._run = run
         self._environment = cluster.environment(SOURCE, WAREHOUSE)
         self._number = 0
 
     def run(self) -> list[Row]:
-        """All that is measured, in turns."""
+        """Measure everything, in turns, and return the rows of the table."""
         self._prepare()
         full: list[float] = []
         small: list[float] = []
@@ -190,7 +186,7 @@ class Benchmark:
 
     def _prepare(self) -> None:
         sizes = self._sizes
-        with self._step("a source"):
+        with self._run.step("a source"):
             source_data.fill(
                 self._cluster, SOURCE, studies=sizes.studies, organizations=sizes.organizations
             )
@@ -201,15 +197,15 @@ class Benchmark:
                     self._execute(connection, statement)
                 connection.execute("VACUUM ANALYZE")
         self._cluster.recreate(WAREHOUSE)
-        with self._step("the first load"):
+        with self._run.step("the first load"):
             dlt_pipelines.sync()
-        with self._cluster.connect(WAREHOUSE) as connection, self._step("VACUUM ANALYZE"):
+        with self._cluster.connect(WAREHOUSE) as connection, self._run.step("VACUUM ANALYZE"):
             connection.execute("VACUUM ANALYZE")
-        with self._step("the first build"):
+        with self._run.step("the first build"):
             builds.build()
 
     def _change(self, *, by_leading_doctors: bool = False) -> None:
-        with self._cluster.connect(SOURCE) as connection, self._step("changes, and a sync"):
+        with self._cluster.connect(SOURCE) as connection, self._run.step("changes, and a sync"):
             connection.execute(source_data.COMMON)
             self._number += 1
             for statement in CHANGES:
@@ -217,7 +213,7 @@ class Benchmark:
             dlt_pipelines.sync()
 
     def _announce(self) -> None:
-        """Have the next build believe that something changed."""
+        """Announce a change, so that the next build does not end at once."""
         with self._cluster.connect(WAREHOUSE) as connection:
             ledger.announce(connection, uuid4(), "benchmark")
 
@@ -240,10 +236,10 @@ class Benchmark:
         connection.execute(sql.SQL(statement).format(**literals))
 
     def _compare(self) -> None:
-        """What was rebuilt study by study equals what is built anew.
+        """Check that the marts, rebuilt study by study, equal those of a full refresh.
 
         Raises:
-            NotMeasured: it does not, so the figures mean nothing.
+            NotMeasured: They differ, so the figures mean nothing.
         """
         self._change()
         self._dbt("run")
@@ -294,16 +290,9 @@ class Benchmark:
     def _timed(self, what: str, act: Callable[[], object]) -> float:
         self._cluster.settle()
         began = time.monotonic()
-        with self._step(what):
+        with self._run.step(what):
             act()
         return time.monotonic() - began
-
-    @contextmanager
-    def _step(self, what: str) -> Iterator[None]:
-        began = time.monotonic()
-        with self._console.status(what):
-            yield
-        self._console.print(f"{time.monotonic() - began:8.1f} s  {what}")
 
 
 @click.command()
@@ -313,27 +302,19 @@ class Benchmark:
 @click.option("--quick", is_flag=True, help="A twentieth of the studies, once; nothing is written.")
 def main(*, studies: int, organizations: int, repeat: int, quick: bool) -> None:
     """Measure the marts against their targets; about 30 minutes, 3 with --quick."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    console = Console(highlight=False)
+    run = Run("Warehouse")
     sizes = Sizes(studies // 20 if quick else studies, organizations, 1 if quick else repeat)
-    began = time.monotonic()
     with running_cluster() as cluster:
         os.environ.update(cluster.environment(SOURCE, WAREHOUSE))
-        try:
-            rows = Benchmark(cluster, sizes, console).run()
-        except (NotMeasured, psycopg.Error) as error:
-            console.print(f"could not be run: {error}", style="red", markup=False)
-            sys.exit(1)
+        with run.must_work():
+            rows = Benchmark(cluster, sizes, run).run()
         version = cluster.version()
-    console.print(table("Warehouse", rows))
-    if not quick:
-        said = (
-            f"{datetime.now(UTC):%Y-%m-%d}; {sizes.studies:,} studies of {sizes.organizations} "
-            f"organizations, with as many series and reports and twice as many images; PostgreSQL "
-            f"{version}, {os.cpu_count()} cores; medians of {sizes.repeat} (smallest to largest). "
-            f"The run took {(time.monotonic() - began) / 60:.0f} minutes."
-        )
-        write_section("Warehouse", said, rows, NOTES)
+    preamble = (
+        f"{sizes.studies:,} studies of {sizes.organizations} organizations, with as many series "
+        f"and reports and twice as many images; PostgreSQL {version}, {os.cpu_count()} cores; "
+        f"medians of {sizes.repeat} (smallest to largest)."
+    )
+    run.finish(rows, preamble, NOTES, write=not quick)
 
 
 NOTES = (

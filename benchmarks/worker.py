@@ -1,8 +1,8 @@
-"""A process that replicates when it is told to: ``python -m benchmarks.worker``.
+"""A process that replicates on request: ``python -m benchmarks.worker``.
 
-Each line on standard input names a function of :mod:`dlt_pipelines` to run, ``sync`` for one; each
-line on standard output is what it did, as JSON. A process for one run is the cold case, one for
-many the warm case.
+Each line on standard input names a function of :mod:`dlt_pipelines`, such as ``sync``; each line on
+standard output is its result, as JSON. A process that runs once is the cold case, a process that
+runs many times the warm case. Nothing but the standard library is imported before the first line.
 """
 
 from __future__ import annotations
@@ -12,18 +12,27 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 MEGABYTE = 1 << 20
 
 
 def main() -> None:
     """Answer every line until there are no more."""
+    serve(_run)
+
+
+def serve(act: Callable[[str], Mapping[str, Any]]) -> None:
+    """Answer every line of standard input with what ``act`` returns for it, as one line of JSON.
+
+    Standard output carries nothing else: what a library prints goes to standard error.
+    """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    # What a library may print is no answer.
     os.dup2(2, 1)
     for line in sys.stdin:
-        answers.write(json.dumps(_run(line.strip())) + "\n")
+        answers.write(json.dumps(dict(act(line.strip()))) + "\n")
 
 
 def _run(name: str) -> dict[str, float | int | bool]:
@@ -41,7 +50,7 @@ def _run(name: str) -> dict[str, float | int | bool]:
 
 
 def peak_bytes() -> int:
-    """The most memory of this process, plus that of its largest child where it had any."""
+    """The peak memory of this process, plus that of its largest child."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return (_own_peak() + children) * (1024 if sys.platform != "darwin" else 1)
 
@@ -49,7 +58,7 @@ def peak_bytes() -> int:
 def _own_peak() -> int:
     status = Path("/proc/self/status")
     if status.exists():
-        # Unlike getrusage, which starts from what the parent had when it made this process.
+        # getrusage starts with the memory of the parent at the time of the fork.
         for line in status.read_text(encoding="ascii").splitlines():
             name, _, value = line.partition(":")
             if name == "VmHWM":
