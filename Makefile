@@ -9,6 +9,9 @@ COMPOSE := docker compose
 UV := $(firstword $(wildcard $(BIN)/uv) uv)
 BENCHES := bench-deidentification bench-replication bench-warehouse bench-export bench-organizations
 
+# Tests start many Python processes: modules are compiled once, also where the shell forbids it.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo init up down logs bash compose test unit bench $(BENCHES) faults check \
 	format lock clean

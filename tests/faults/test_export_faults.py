@@ -18,7 +18,8 @@ import dicom_export
 import dlt_pipelines
 from dicom_export.blobs import Budget, Workspace
 from dicom_export.ledger.leases import Lease, clock
-from dicom_export.publish.bucket import READ_TIMEOUT_SECONDS, Bucket
+from dicom_export.publish.bucket import Bucket
+from dicom_export.s3_client import READ_TIMEOUT_SECONDS
 from dicom_export.status.funnel import read_funnel
 from eden.demo.hospital import Hospital
 from eden.paths import PROJECT_ROOT
@@ -31,7 +32,7 @@ from tests.support.watched_s3 import WatchedS3, watched_s3
 WORKER = """
 import json, os
 import dicom_export
-from dicom_export import leases
+from dicom_export.ledger import leases
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 clock = leases.clock
 leases.clock = lambda: clock() + 3600 * os.path.exists(os.environ["HAS_SLEPT"])

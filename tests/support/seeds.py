@@ -1,8 +1,7 @@
-"""Seeds of tests that throw dice.
+"""Seeds of tests with random data.
 
-A gate judges a change: by default every run throws the same dice, on every machine, so that one
-that fails fails again. Who looks for what nobody thought of asks for new ones, as `make faults`
-does.
+By default every run uses the same seed, on every machine: a change is judged by the same data, and
+a test that fails fails again. `make faults` draws new seeds, to find more.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ FIXED = 20_240_229
 
 
 def chosen_seed(variable: str = "EDEN_TEST_SEED") -> int:
-    """Give the seed that ``variable`` holds; a new one where it says "new"; else a fixed one.
+    """Return the seed, and print it as ``variable=seed``.
 
-    ``EDEN_FAULT_ROUNDS``, which asks for longer rounds, asks for new dice too.
+    The variable holds a number, or ``new`` for a new seed. Without the variable the seed is fixed,
+    or new if ``EDEN_FAULT_ROUNDS`` asks for longer rounds.
     """
     word = os.environ.get(variable, "new" if "EDEN_FAULT_ROUNDS" in os.environ else str(FIXED))
     chosen = time.time_ns() % 1_000_000 if word == "new" else int(word)

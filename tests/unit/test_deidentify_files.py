@@ -138,6 +138,7 @@ def put(dataset: FileDataset, tag: int, path: tuple[str, ...], word: str) -> str
     return "" if vr == "SQ" else str(holder[tag].value)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(st.lists(planted(), min_size=1, max_size=12))
 def test_no_attribute_of_table_e1_1_comes_through(leaves: list[tuple[int, tuple[str, ...], str]]):
@@ -220,6 +221,7 @@ def test_the_files_of_rules_are_well_formed() -> None:
 # Everything else in a file ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_all_answers_of_planted_files_are_met() -> None:
     seed = chosen_seed()
     base = to_bytes(small_radiograph())
@@ -271,6 +273,7 @@ def test_what_every_file_may_say_quarantines_no_study(
     assert deidentified(dataset).residues == set()
 
 
+@pytest.mark.slow
 def test_the_same_file_comes_out_the_same_in_every_process() -> None:
     content = to_bytes(small_radiograph())
     script = (
@@ -611,6 +614,7 @@ def test_too_much_before_the_pixels_is_refused() -> None:
     assert caught.value.code is Code.TOO_LARGE
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory from /proc")
 def test_a_file_larger_than_its_memory_goes_through(tmp_path: Path) -> None:
     dataset = small_radiograph()
@@ -647,6 +651,7 @@ def complaints(content: bytes, folder: Path) -> Counter[str]:
     return Counter(line for line in lines if line.startswith("Error"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("dciodvfy"), reason="dicom3tools (dciodvfy) is not installed")
 def test_no_file_is_less_conformant_than_it_came(generated: Any, tmp_path: Path) -> None:
     made = [Path(image.file_path) for image in generated.images if image.file_path]
@@ -659,6 +664,7 @@ def test_no_file_is_less_conformant_than_it_came(generated: Any, tmp_path: Path)
         assert not new, path.name
 
 
+@pytest.mark.slow
 def test_a_generated_radiograph_keeps_what_training_needs(generated: Any) -> None:
     path = next(Path(image.file_path) for image in generated.images if image.file_path)
     before, after = dcmread(path), deidentified(path.read_bytes())

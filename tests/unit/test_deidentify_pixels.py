@@ -206,6 +206,7 @@ def test_bytes_behind_a_real_rle_image_go() -> None:
     assert (out.dataset.pixel_array == untouched.dataset.pixel_array).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(JPEGS), st.integers(0, 2**32), st.binary(min_size=1, max_size=8))
 def test_no_damage_is_taken_for_pixels_or_breaks_the_walk(

@@ -233,6 +233,7 @@ def test_a_flat_or_bright_picture_is_no_text() -> None:
         assert found.in_pixels(BytesIO(grey * 100_000), 0) == set()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
 def test_every_planted_file_is_caught_as_it_came(seed: int) -> None:

@@ -562,6 +562,7 @@ def damaged(content: bytes, dice: random.Random) -> bytes:
     return bytes(spoilt)
 
 
+@pytest.mark.slow
 def test_no_damage_makes_the_checks_raise_or_take_long(dice: random.Random) -> None:
     verdicts: dict[Code | None, int] = {}
     slowest = 0.0

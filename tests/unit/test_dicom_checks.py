@@ -187,6 +187,7 @@ def test_a_deflated_bomb_is_not_inflated() -> None:
     assert found.code == Code.TOO_LARGE
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 3000), st.binary(min_size=1, max_size=40))
 def test_no_damage_makes_it_raise(position: int, noise: bytes) -> None:

@@ -75,6 +75,7 @@ def test_html_becomes_text(html: str, text: str) -> None:
     assert to_text(html) == text
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_angle_brackets_takes_no_time() -> None:
     started = time.thread_time()
     for piece in ("<b ", "<", "<p a=", "<b>", "<a '", "<b>x", "<ul><li>", "</b>", "<p>", "&"):

@@ -54,12 +54,14 @@ def test_a_row_holds_the_columns_of_its_table_and_their_defaults() -> None:
         new_row("pacs_organizations", **given)
 
 
+@pytest.mark.slow
 def test_equal_arguments_give_equal_hospitals(hospital: Hospital) -> None:
     assert generate(7, archive=ARCHIVE) == generate(7, archive=ARCHIVE)
     other = generate(99, archive=ARCHIVE)
     assert {row.id for row in other.studies}.isdisjoint(row.id for row in hospital.studies)
 
 
+@pytest.mark.slow
 def test_another_interpreter_gives_the_same_hospital() -> None:
     script = (
         "import hashlib, pathlib; from eden.demo.generate import generate;"

@@ -16,6 +16,9 @@ import pytest
 from dlt_pipelines.tables import TABLES
 from eden.paths import PROJECT_ROOT
 
+# dbt parses the whole project.
+pytestmark = pytest.mark.slow
+
 Node = dict[str, Any]
 
 LAYERS = {"staging": 0, "intermediate": 1, "marts": 2}

@@ -69,6 +69,7 @@ def test_inverted_storage_shows_the_same_picture() -> None:
     assert np.array_equal(MAXIMUM - inverted, picture)
 
 
+@pytest.mark.slow
 def test_every_named_file_has_the_size_its_row_says(hospital: Hospital, archive: Path) -> None:
     named = [image for image in hospital.images if image.file_path is not None]
     assert len(named) == len(image_files(hospital)) > 60
@@ -87,6 +88,7 @@ def test_full_size_is_computed_without_drawing(tmp_path: Path) -> None:
     assert file.path.stat().st_size == made.images[0].file_size
 
 
+@pytest.mark.slow
 def test_files_are_whole_and_belong_to_their_rows(hospital: Hospital) -> None:
     series = {one.id: one for one in hospital.series}
     studies = {one.id: one for one in hospital.studies}
@@ -107,6 +109,7 @@ def test_files_are_whole_and_belong_to_their_rows(hospital: Hospital) -> None:
         assert dataset.pixel_array.max() <= MAXIMUM
 
 
+@pytest.mark.slow
 def test_a_patient_is_the_same_person_in_every_file(hospital: Hospital) -> None:
     people: dict[str, tuple[str, str, str]] = {}
     subjects: dict[str, str] = {}
@@ -121,6 +124,7 @@ def test_a_patient_is_the_same_person_in_every_file(hospital: Hospital) -> None:
     assert len(set(subjects.values())) == len(subjects)
 
 
+@pytest.mark.slow
 def test_both_kinds_of_file_and_of_storage_occur(hospital: Hospital) -> None:
     found = {
         (file.header.Modality, file.header.PhotometricInterpretation)
@@ -133,6 +137,7 @@ def test_both_kinds_of_file_and_of_storage_occur(hospital: Hospital) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(hospital: Hospital, tmp_path: Path) -> None:
     again = generate(archive=tmp_path, small=True)
     write_archive(again, workers=1)
@@ -144,6 +149,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_only_what_is_missing_or_cut_short_is_written(hospital: Hospital) -> None:
     every = image_files(hospital)
     before = digest(every[0].path)
@@ -159,6 +165,7 @@ def test_only_what_is_missing_or_cut_short_is_written(hospital: Hospital) -> Non
     assert write_archive(hospital) == 0
 
 
+@pytest.mark.slow
 def test_a_failed_write_leaves_nothing(
     hospital: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +180,7 @@ def test_a_failed_write_leaves_nothing(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
 def test_a_picture_of_another_shape_is_refused(hospital: Hospital, tmp_path: Path) -> None:
     header = image_files(hospital)[0].header
     with pytest.raises(ValueError, match="256 x 256"):

@@ -9,6 +9,8 @@ from benchmarks.report_corpus.generator import writer_of
 from benchmarks.report_corpus.sets import load, names
 from benchmarks.scrub_score import TARGETS, Score, score
 
+pytestmark = pytest.mark.slow
+
 SEED = 8
 SAMPLE = 240
 

@@ -201,6 +201,7 @@ def test_the_corpus_is_scrubbed_once_and_for_all(number: int) -> None:
         assert scrubber_for(report).scrub(once).text == once
 
 
+@pytest.mark.slow
 def test_another_interpreter_gives_the_same_text() -> None:
     script = (
         "import hashlib\n"
@@ -311,6 +312,7 @@ def measured_seconds(act: Callable[[], object]) -> float:
         gc.enable()
 
 
+@pytest.mark.slow
 def test_a_megabyte_takes_seconds() -> None:
     """Of reports one behind the other, in one line: the lines of a report bound nothing."""
     report = write(5, 0)
@@ -320,6 +322,7 @@ def test_a_megabyte_takes_seconds() -> None:
     assert measured_seconds(lambda: scrubber.scrub(text)) < 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", REPEATED)
 def test_no_repetition_takes_more_than_its_share(piece: str) -> None:
     scrubber = scrubber_for(write(5, 0))
@@ -337,6 +340,7 @@ def test_no_repetition_takes_more_than_its_share(piece: str) -> None:
     assert any(long < 16 * short + 0.05 for short, long in tried)
 
 
+@pytest.mark.slow
 def test_a_study_costs_the_same_however_many_people_work_there() -> None:
     letters = "bcdfghjklmnpqrstvwxz"
     staff = [Person(f"Zulma Quij{''.join(end)}") for end in product(letters, repeat=3)]
