@@ -113,13 +113,13 @@ class DicomFile:
         return self.content.size
 
     def open(self) -> BinaryIO:
-        """Give ``content`` from its start; readers take turns, since they share one position."""
+        """Return ``content`` as a file at its start; all readers share one position."""
         return cast(BinaryIO, self.content.open())
 
     def decodable(self) -> DicomFile:
-        """Give the same file with a data set of its own.
+        """Return the same file with a data set of its own.
 
-        pydicom replaces a raw value by the decoded one in the data set that it is asked of.
+        pydicom replaces a raw value by the decoded one in the data set from which it is read.
         De-identification needs the raw bytes of identifiers, so the checks read from a copy.
         """
         return replace(self, dataset=_copied(self.dataset, self.dataset.buffer))
@@ -226,7 +226,7 @@ def _read_dataset(header: _HeaderStream, stop_when: _StopWhen, *, is_deflated: b
 
 
 def _copied(dataset: Dataset, stream: Any) -> FileDataset:  # noqa: ANN401  # as in pydicom
-    """Give a data set of the same elements, which reads skipped values from ``stream``."""
+    """Return a data set of the same elements, which reads skipped values from ``stream``."""
     is_implicit, is_little_endian = dataset.original_encoding
     made = FileDataset(stream, dict(dataset.items()))
     made.set_original_encoding(is_implicit, is_little_endian, dataset.original_character_set)
@@ -266,7 +266,7 @@ def _inflated(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def value_of(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401
-    """Give an attribute's value; None if it is absent or cannot be decoded."""
+    """Return an attribute's value; None if it is absent or cannot be decoded."""
     try:
         return dataset.get(keyword)
     except Exception:  # noqa: BLE001  # pydicom raises anything when the bytes are arbitrary
@@ -274,6 +274,6 @@ def value_of(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401
 
 
 def text_of(dataset: Dataset, keyword: str) -> str:
-    """Give an attribute's value as text without padding; '' if there is none."""
+    """Return an attribute's value as text without padding; '' if there is none."""
     value = value_of(dataset, keyword)
     return "" if value is None else str(value).strip(" \0")

@@ -27,7 +27,7 @@ class Exporter:
     ledger: Ledger
     budget: Budget
     policy: str | None = None
-    """Under which all is sent now; what was sent under another one gives way to it."""
+    """The export's policy of today; objects that were sent under another one are replaced."""
 
     def export_study(self, study: EligibleStudy, lease: Lease) -> StudyOutcome:
         """Export one study; the caller writes the outcome into the ledger.

@@ -16,19 +16,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from pydantic import SecretStr
 
-# At DEBUG it logs the body of every request.
+# At DEBUG, botocore logs the body of every request.
 logging.getLogger("botocore").setLevel(logging.INFO)
 
 CONNECT_TIMEOUT_SECONDS = 10
-"""To connect, and for every piece of 128 KB that is sent: a slow line is no dead one."""
+"""Timeout of connecting, and of sending each piece of 128 KB: a slow line may take longer."""
 
 READ_TIMEOUT_SECONDS = 30
-"""From the last byte handed to the kernel, which may have some megabytes left to send, to the
-answer, which S3 gives within a second of the last byte.
+"""Timeout of the response, from the last byte given to the kernel, which may have megabytes left to
+send. S3 responds within a second of the last byte.
 
-Together the two are shorter than a lease that was renewed just before (``claims.LEASE_SECONDS``),
-so that an attempt that hangs is over while the study is still this worker's. botocore's own 60 s
-each are not.
+The sum of both timeouts is shorter than a lease (``claims.LEASE_SECONDS``), so that a hanging
+attempt ends while the worker still has the study. botocore's defaults, 60 s each, are longer.
 """
 
 

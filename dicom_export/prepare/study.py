@@ -248,7 +248,7 @@ def _residual(found: Iterable[Residue]) -> str:
 
 
 def _compared(study: EligibleStudy, images: Sequence[PreparedImage]) -> list[PreparedImage]:
-    """Give PATIENT_MISMATCH to the files that state another patient."""
+    """Set PATIENT_MISMATCH on the files that state another patient."""
     subjects = {
         prepared.image.image_id: prepared.subject
         for prepared in images

@@ -201,7 +201,7 @@ def _expect_nothing(params: dict[str, Any], **_: object) -> None:
 def _ask(**_: object) -> None:
     try:
         _guard.get()()
-    except Exception as reason:  # noqa: BLE001  # whatever the guard says
+    except Exception as reason:  # noqa: BLE001  # a guard may raise anything
         raise _BrokenOff(reason) from None
 
 

@@ -82,7 +82,7 @@ def _with_searched_metadata(prepared: PreparedStudy) -> PreparedStudy:
 
 
 def _contents(prepared: PreparedStudy) -> Iterator[tuple[PlacedObject, Blob]]:
-    """Give every file and report that may be in the bucket, as an object and its bytes."""
+    """Yield every file and report that may be in the bucket, as an object and its bytes."""
     study = prepared.study
     for item in prepared.images:
         if item.code is None and item.blob is not None:
@@ -106,13 +106,13 @@ class _Plan:
     """The requests to the bucket, in this order."""
 
     retired: Sequence[PlacedObject]
-    """Every ``metadata.json`` that must go first: the present one, and one that lies where the
-    study was before it moved to another organization."""
+    """Every ``metadata.json`` that must go first: the present one, and the one of the organization
+    that the study belonged to before."""
     uploads: Sequence[PlacedObject]
     removals: Sequence[PlacedObject]
 
     def touched(self) -> Iterable[PlacedObject]:
-        """Give every object that is in doubt from the first request on."""
+        """Return every object that is in doubt from the first request on."""
         return (*self.retired, *self.uploads, *self.removals)
 
 
