@@ -16,6 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+# Each test starts the command, some of them three times.
+pytestmark = pytest.mark.slow
+
 PAGE = "<!doctype html><title>models</title>"
 
 SERVE = """

@@ -167,6 +167,7 @@ def test_unsigned_studies_are_unsigned_in_every_way(hospital: Hospital) -> None:
         assert ways[way] >= 1, way
 
 
+@pytest.mark.slow
 def test_eligible_studies_are_chest_for_every_reason(hospital: Hospital) -> None:
     parts = {part.id: part for part in hospital.body_parts}
     reasons: Counter[str] = Counter()

@@ -167,6 +167,7 @@ pieces = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.lists(pieces, max_size=25).map("".join))
 @settings(max_examples=250, deadline=None)
 @example("Dr. Costa Juan Pérez\nMédico")
