@@ -10,7 +10,7 @@ from eden.errors import EdenError
 
 
 class MalformedStudyId(EdenError):
-    """What was given is not a UUID."""
+    """The given id is not a UUID."""
 
     code = Code.MALFORMED_STUDY_ID.value
 
@@ -22,25 +22,25 @@ class StudyUnknown(EdenError):
 
 
 class StudyNotEligible(EdenError):
-    """The study fails a criterion; the message says which."""
+    """The study fails a criterion; the message names it."""
 
     code = Code.NOT_ELIGIBLE.value
 
 
 class BatchesFailed(EdenError):
-    """Workers said that they can't export, or studies were given up; those wait in the ledger."""
+    """Workers reported errors, or studies were given up; these wait in the ledger."""
 
     code = "BATCHES_FAILED"
 
 
 class NoWorkers(EdenError):
-    """Nobody takes the batches that were sent out; their studies wait in the ledger."""
+    """No worker takes the batches; their studies wait in the ledger."""
 
     code = "NO_WORKERS"
 
 
 class WithdrawalRefused(EdenError):
-    """So many exported studies are no longer eligible that none was withdrawn unasked."""
+    """Too many exported studies are no longer eligible; none was withdrawn."""
 
     code = "WITHDRAWAL_REFUSED"
 
@@ -58,7 +58,7 @@ class NotAcceptable(EdenError):
 
 
 class SourceFailed(Exception):
-    """An image cannot be had from where its row says it is.
+    """The source of an image does not deliver it.
 
     ``may_pass`` says that the same request may well succeed in a moment: a server was busy, a
     connection broke.
@@ -85,7 +85,7 @@ class StoreFailed(Exception):
 
 
 class LeaseLost(Exception):
-    """The study's lease ran out or another worker took it over: this one must not write."""
+    """The study's lease expired or another worker has it: this worker must not write."""
 
 
 def describe(error: BaseException) -> str:

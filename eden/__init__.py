@@ -1,1 +1,1 @@
-"""What every part shares: settings, errors, databases, embedded services, logging, command line."""
+"""The ground of every package: settings, errors, logs, databases, services, the warehouse."""

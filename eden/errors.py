@@ -1,8 +1,42 @@
 """Errors, named by consequence.
 
-Every error that a person is meant to read derives from :class:`EdenError`. Its ``code`` is stable
-and may be searched for; its message names hosts, databases, tables, variables and ids, and never a
-secret or anything of a patient.
+A person reads the message of every :class:`EdenError`: one line that names hosts, databases,
+tables, variables and ids, and never a secret or a patient's data. Its ``code`` is stable. Exit code
+1, or 2::
+
+    EdenError
+    ├── ConfigurationError            CONFIGURATION, exit code 2
+    ├── UsageError                    USAGE, exit code 2
+    ├── DatabaseUnavailable           DATABASE_UNAVAILABLE
+    ├── LockHeld                      LOCK_HELD
+    ├── SourceMismatch                SOURCE_MISMATCH
+    ├── SyncFailed                    SYNC_FAILED
+    │   └── SourceConflict            SOURCE_CONFLICT
+    ├── BuildFailed                   BUILD_FAILED
+    ├── WarehouseNotBuilt             WAREHOUSE_NOT_BUILT
+    ├── UnknownOrganization           UNKNOWN_ORGANIZATION
+    ├── OrganizationForgotten         ORGANIZATION_FORGOTTEN
+    ├── NotForgotten                  NOT_FORGOTTEN
+    ├── StoreUnavailable              STORE_UNAVAILABLE
+    ├── PortTaken                     PORT_TAKEN
+    ├── AlreadyRunning                ALREADY_RUNNING
+    ├── ServiceFailed                 SERVICE_FAILED
+    │   └── ChildFailed               eden_cli.up
+    ├── ServerUnavailable             PREFECT_UNAVAILABLE, eden_cli.up.api
+    ├── PoolUnavailable               WORK_POOL_UNAVAILABLE, flows.pool
+    ├── Unexpected                    INTERNAL_ERROR, flows.tasks
+    └── dicom_export.errors
+        ├── MalformedStudyId          MALFORMED_STUDY_ID
+        ├── StudyUnknown              UNKNOWN_STUDY
+        ├── StudyNotEligible          NOT_ELIGIBLE
+        ├── BatchesFailed             BATCHES_FAILED
+        ├── NoWorkers                 NO_WORKERS
+        ├── WithdrawalRefused         WITHDRAWAL_REFUSED
+        ├── NotHeldBack               NOT_HELD_BACK
+        └── NotAcceptable             NOT_ACCEPTABLE
+
+Errors of one image, one request or one lease do not leave the export: ``SourceFailed``,
+``StoreFailed`` and ``LeaseLost`` of ``dicom_export.errors``.
 """
 
 from __future__ import annotations
@@ -11,7 +45,7 @@ from typing import ClassVar
 
 
 class EdenError(Exception):
-    """What was asked for is not done; the message says why and fits on one line."""
+    """The command could not do its work; the message gives the reason on one line."""
 
     code: ClassVar[str] = "FAILED"
     exit_code: ClassVar[int] = 1
@@ -56,7 +90,7 @@ class SyncFailed(EdenError):
 
 
 class SourceConflict(SyncFailed):
-    """A standby ended our queries in favour of its replay; what was read is read again."""
+    """A standby cancelled the queries for its replay; the next run reads the rows again."""
 
     code = "SOURCE_CONFLICT"
 

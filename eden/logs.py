@@ -42,7 +42,7 @@ def about(
     organization_id: UUID | str | None = None,
     study_id: UUID | str | None = None,
 ) -> Iterator[None]:
-    """Say what the records that are made within are about; what is not given stays as it was."""
+    """Attach these ids to all records logged within; an id that is not given stays as it was."""
     given = {"run_id": run_id, "organization_id": organization_id, "study_id": study_id}
     known = {name: str(value) for name, value in given.items() if value is not None}
     token = _about.set({**_about.get(), **known})
@@ -53,12 +53,12 @@ def about(
 
 
 def subject() -> Mapping[str, str]:
-    """What :func:`about` says now: ids of the run, the organization and the study."""
+    """The ids that :func:`about` attaches now: of the run, the organization and the study."""
     return _about.get()
 
 
 def carried(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Have another thread's records be about the same as those of this one now."""
+    """Wrap a function for another thread, so that its records carry the ids of this thread."""
     context = copy_context()
 
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
@@ -111,7 +111,7 @@ def formatter(style: Style) -> logging.Formatter:
 def set_up(level: str, file: Path | None = None, *, style: Style = "text") -> None:
     """Send all records of at least ``level`` to ``file``, or to standard error; warnings too.
 
-    Called once by a command line, before Prefect is imported: it leaves alone what it finds.
+    Called once by a command line, before Prefect is imported, which keeps existing handlers.
     """
     handler: logging.Handler
     if file is None:
@@ -148,7 +148,7 @@ def _use(handler: logging.Handler) -> None:
 
 
 def _told(raised: object) -> list[str]:
-    """What may be told of an exception: the kinds along its chain, and where it came by."""
+    """The safe part of an exception: the classes along its chain, and its place in the code."""
     error = raised[1] if isinstance(raised, tuple) else None
     lines: list[str] = []
     while isinstance(error, BaseException):

@@ -59,7 +59,7 @@ def arguments(
 
 
 def _reason(error: psycopg.OperationalError) -> str:
-    """What libpq says of the last address that it tried, without its advice for beginners."""
+    """Libpq's message about the last address that it tried, without its advice."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     attempts = [line for line in lines if FAILED in line]
     if attempts:

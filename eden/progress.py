@@ -1,8 +1,8 @@
-"""Progress of long work, from wherever it is done to whoever wants to show it.
+"""Progress of long work, from the code that does it to the code that shows it.
 
-Work says ``report("export", done, total)``; a command line, a flow or a test that wants to hear it
-wraps the call in ``reporting_to(function)``. All listeners around the work hear it; without any,
-nothing happens.
+Work calls ``report("export", done, total)``. A command line, a flow or a test wraps the work in
+``reporting_to(function)`` to receive it. All listeners around the work receive it; without a
+listener, nothing happens.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _reporters: ContextVar[tuple[Reporter, ...]] = ContextVar("eden_progress", defau
 
 
 def report(stage: str, done: int, total: int) -> None:
-    """Tell every listener of this context."""
+    """Report to every listener of this context."""
     for reporter in _reporters.get():
         reporter(stage, done, total)
 
 
 @contextmanager
 def reporting_to(reporter: Reporter) -> Iterator[None]:
-    """Send what is reported within to ``reporter`` too."""
+    """Also send the progress reported within to ``reporter``."""
     token = _reporters.set((*_reporters.get(), reporter))
     try:
         yield

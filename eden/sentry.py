@@ -1,9 +1,8 @@
-"""Errors of commands and flows are told to Sentry, where a DSN is set.
+"""Reports errors of commands and flows to Sentry, if a DSN is set.
 
-An event says what kind of error it was and where in the code it came from, and which run,
-organization and study it was about: ids that mean something in our own log and ledger, and nothing
-to anybody else. It holds no message, no variable, no request, no breadcrumb, no host and no path of
-this machine.
+An event has the class of the error, its place in the code, and the ids of the run, the organization
+and the study, which lead to the log and the ledger. It holds no message, no variable, no request,
+no breadcrumb, no host and no path of this machine.
 """
 
 from __future__ import annotations
@@ -35,15 +34,15 @@ KEPT = frozenset(
 TAGS = frozenset({"name", "code", "run_id", "organization_id", "study_id"})
 
 
-def tell(dsn: SecretStr | None, error: BaseException, name: str) -> None:
+def capture(dsn: SecretStr | None, error: BaseException, name: str) -> None:
     """Send an event, if there is a DSN; ``name`` is that of the command or the flow.
 
-    An error that a person's typing explains is nobody else's business. Where Sentry cannot be
-    reached, it hears nothing, and the log says so.
+    A wrong usage of a command is not sent. If Sentry cannot be reached, the event is lost, and the
+    log has a warning.
     """
     if dsn is None or getattr(error, "code", None) == "USAGE":
         return
-    # Nobody else needs it.
+    # No other module uses it.
     import sentry_sdk  # noqa: PLC0415
 
     # A client of its own: nothing is hooked into this process, so nothing else is ever sent.
@@ -89,7 +88,7 @@ def _event(error: BaseException, name: str) -> dict[str, Any]:
 
 
 def _keep(event: Event, _: Hint) -> Event:
-    """Let out what is listed, whatever else the client has added."""
+    """Keep the listed parts of an event; drop all others that the client has added."""
     parts: Mapping[str, Any] = event
     kept = {part: parts[part] for part in KEPT & parts.keys()}
     kept["tags"] = {tag: kept["tags"][tag] for tag in TAGS & kept["tags"].keys()}

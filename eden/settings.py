@@ -93,7 +93,7 @@ class Sync(_Group):
 class Export(_Group):
     """The export to the bucket (design, sections 5 and 6)."""
 
-    # No default: nobody shall hand out patients' names for want of a line in a file.
+    # No default: a missing line in a file must not publish patients' names.
     deidentification: Literal["off", "basic"] = Field(
         validation_alias="DEIDENTIFICATION",
         description="choose basic or off (docs/deidentification.md)",
@@ -121,7 +121,7 @@ class Export(_Group):
 
     @property
     def deidentifies(self) -> bool:
-        """Whether what is sent names nobody."""
+        """Whether the export de-identifies."""
         return self.deidentification != "off"
 
     @field_validator("dicom_roots", "dicom_s3_buckets", "dicom_http_hosts", mode="before")
@@ -189,7 +189,7 @@ class Prefect(_Group):
             "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL"
         ),
     )
-    # Name and password of its pages and its API: what the server demands, and what clients send.
+    # Name and password of the server's pages and API, for the server and for its clients.
     server_login: SecretStr | None = Field(
         default=None, validation_alias="PREFECT_SERVER_API_AUTH_STRING"
     )
@@ -221,7 +221,7 @@ class Prefect(_Group):
 
     @property
     def login(self) -> SecretStr | None:
-        """The login, whichever of the two variables says it."""
+        """The login, from either of the two variables."""
         return self.server_login or self.client_login
 
 
@@ -239,7 +239,7 @@ def load(group: type[Settings]) -> Settings:
 
 
 def is_configured(group: type[_Group]) -> bool:
-    """Whether any variable is set of those that the group can't do without."""
+    """Whether any required variable of the group is set."""
     required = sum(one.is_required() for one in group.model_fields.values())
     try:
         group()

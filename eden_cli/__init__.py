@@ -1,7 +1,7 @@
 """The command line (design, section 8).
 
-The one part of ``eden`` that stands above the other packages: it calls the same functions as the
-flows do, and needs no Prefect server for it, ``demo`` and ``up`` apart.
+The roof of the house: it calls the same functions as the flows, and needs no Prefect server except
+for ``demo`` and ``up``.
 
 Every command takes ``--json``: one document on standard output, everything else on standard error.
 Exit codes: 0, all that was asked for is done; 1, something failed or was held back; 2, wrong usage
@@ -44,7 +44,7 @@ def command(name: str, summary: str) -> Callable[[Callable[..., bool]], click.Co
     """A command with ``--json``, logging and errors as all have them.
 
     ``summary`` is its line in the list of commands, whole on a terminal of eighty columns.
-    The function gets ``as_json`` and says whether all that it was asked to do is done.
+    The function gets ``as_json`` and returns True if everything that it was asked to do is done.
     """
 
     def register(function: Callable[..., bool]) -> click.Command:
@@ -83,7 +83,7 @@ def _run(name: str, function: Callable[[], bool], as_json: bool) -> int:
 
 def _tell_sentry(machine: Machine | None, error: Exception, name: str) -> None:
     if machine is not None:
-        sentry.tell(machine.sentry_dsn, error, name)
+        sentry.capture(machine.sentry_dsn, error, name)
 
 
 def _fail(code: str, message: str, *, as_json: bool, machine: Machine | None = None) -> None:

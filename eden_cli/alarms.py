@@ -1,4 +1,4 @@
-"""``eden status --check``: what needs a person, for whoever is woken up (design, section 8)."""
+"""``eden status --check``: the alarms, for the person on call (design, section 8)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Alarm:
 
 
 def raised_by(status: Status) -> tuple[Alarm, ...]:
-    """What of this status needs a person, errors first."""
+    """The alarms of this status, errors first."""
     found = [
         *_of_freshness(status),
         *_of_forgetting(status),

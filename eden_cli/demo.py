@@ -34,7 +34,7 @@ PREFECT = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the three flows of the demo answered."""
+    """The answers of the three flows of the demo."""
 
     organizations: dict[str, Any]
     etl: dict[str, Any]
@@ -59,7 +59,7 @@ def run_demo(*, seed: int, small: bool, as_json: bool) -> bool:
     try:
         return _run_demo(machine, log, seed=seed, small=small, as_json=as_json)
     except BaseException:
-        # The error that ends the command is said where all commands say it.
+        # The command line prints the error that ends a command.
         logs.set_up(machine.logging_level, style=machine.logging_format)
         raise
 

@@ -1,6 +1,6 @@
 """``eden docs``: dbt's page about the models, written and served to this machine alone.
 
-The server knows one page, which it keeps in memory: whatever is asked of it, it opens no file.
+The server holds one page in memory and opens no file for any request.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class _Answer(BaseHTTPRequestHandler):
         self._answer(with_body=False)
 
     def _answer(self, *, with_body: bool) -> None:
-        # A page of somebody else's, under a name that leads here, must not read this one.
+        # DNS rebinding: another site's page, under a host name that leads here, must not read it.
         host = self.headers.get("Host", "").partition(":")[0].lower()
         if host not in OUR_NAMES:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
@@ -110,7 +110,7 @@ class _Answer(BaseHTTPRequestHandler):
                 self.wfile.write(page)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's
-        """Say nothing: the terminal is the reader's."""
+        """Log nothing: the terminal belongs to the reader."""
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _listen(port: int | None) -> Iterator[_Server]:
     """Bind the port before the page is written, which takes a while.
 
     Raises:
-        PortTaken: somebody else has the port that was asked for.
+        PortTaken: another program listens on the port.
     """
     for candidate in (port,) if port is not None else (DEFAULT_PORT, 0):
         try:
@@ -133,7 +133,7 @@ def _listen(port: int | None) -> Iterator[_Server]:
 
 @contextmanager
 def _stop_signal() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, instead of what they did before."""
+    """An event that Ctrl-C and SIGTERM set, in place of their former handlers."""
     stopped = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:

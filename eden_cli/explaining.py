@@ -28,11 +28,11 @@ STANDS = {
     StudyStatus.QUARANTINED: "in quarantine since {changed}; a person has to look",
     StudyStatus.WITHDRAWN: "withdrawn from the bucket on {changed}",
 }
-"""What to say of a study by where it stands in the ledger."""
+"""A sentence for each status of the ledger."""
 
 
 def explain(study_id: str, *, as_json: bool) -> bool:
-    """Explain one study; True, since what is not known is an error."""
+    """Explain one study; always True, because an unknown study is an error."""
     settings = load(DestinationDatabase)
     builds.migrate()
     found = dicom_export.explain(settings, study_id)
@@ -44,7 +44,7 @@ def explain(study_id: str, *, as_json: bool) -> bool:
 
 
 def show(console: Console, found: Explanation, *, deidentifies: bool = False) -> None:
-    """Show the explanation to a person; ``deidentifies`` says what a discovery would do."""
+    """Print the explanation; ``deidentifies``: whether a discovery would de-identify."""
     output.say(_headline(found))
     if found.is_build_due:
         output.say("A build is due: the answers are those of the last one. Run eden etl.")
@@ -76,7 +76,7 @@ def _headline(found: Explanation) -> str:
 
 
 def _export(found: Explanation, *, deidentifies: bool) -> str:
-    """Where the export stands with the study, and what comes next."""
+    """The study's state in the export, and its next step."""
     ledger = found.ledger
     if ledger is None and found.is_eligible:
         return "Export: not discovered yet; the next discovery takes it."
@@ -95,7 +95,7 @@ def _export(found: Explanation, *, deidentifies: bool) -> str:
 
 
 def _but(found: Explanation, ledger: LedgerEntry, *, deidentifies: bool) -> str:
-    """What becomes of a study of the ledger that is not eligible any more (design, section 5)."""
+    """The next step for a study that is no longer eligible (design, section 5)."""
     if found.is_eligible or (found.is_replicated and not found.criteria):
         return ""
     if ledger.status in TRIED_AGAIN:

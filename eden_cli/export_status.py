@@ -1,4 +1,4 @@
-"""The export's part of ``eden status``: a funnel whose numbers add up, and what needs a person."""
+"""The export's part of ``eden status``: a funnel whose numbers add up, and studies in need."""
 
 from __future__ import annotations
 

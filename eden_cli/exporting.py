@@ -39,7 +39,7 @@ def discover(limit: int | None, *, allow_mass_withdraw: bool, as_json: bool) -> 
 
 
 def dry_run(limit: int | None, *, allow_mass_withdraw: bool, as_json: bool) -> bool:
-    """Say what a discovery would do now."""
+    """Print the work that a discovery would do now."""
     settings = load(DestinationDatabase), load(Export)
     builds.migrate()
     found = dicom_export.dry_run(*settings, limit=limit, allow_mass_withdraw=allow_mass_withdraw)
@@ -77,7 +77,7 @@ def retry(study_id: str, accept: Sequence[str], reason: str | None, *, as_json: 
 
 
 def refusal(refused: int, exported: int) -> str:
-    """Say why nothing was withdrawn, and what to do about it."""
+    """Print the reason why no study was withdrawn, and the next step."""
     return (
         f"WITHDRAWAL_REFUSED: {refused:,} of {exported:,} exported studies are no longer eligible; "
         "so many are not withdrawn unasked. If that is right, say --allow-mass-withdraw."

@@ -1,7 +1,7 @@
 """``eden forget-organization``: an organization leaves, or comes back (design, section 8).
 
-The order makes every crash harmless: from the first step on nobody brings its rows or objects back,
-the bucket is emptied while the ledger still knows what is in it, and the warehouse goes last.
+The order makes every crash harmless. From the first step on, no run brings rows or objects back;
+the bucket is emptied while the ledger still lists its objects; the warehouse goes last.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from eden_cli import output
 
 
 def dry_run(name: str, *, as_json: bool) -> bool:
-    """Say what would go; nothing is changed."""
+    """Print the rows and objects that would go; nothing is changed."""
     builds.migrate()
     with _reading() as connection:
         organization, holds, objects = _look(connection, name)
@@ -37,11 +37,11 @@ def dry_run(name: str, *, as_json: bool) -> bool:
 
 
 def forget(name: str, *, is_confirmed: bool, as_json: bool) -> bool:
-    """Remove the organization, then build what the marts count anew without it.
+    """Remove the organization, then build the marts without it.
 
     Raises:
-        UsageError: nobody can be asked, and nobody has said ``--yes``.
-        NotForgotten: it was not confirmed; or something is left, and the next call goes on.
+        UsageError: there is no terminal to ask on, and no ``--yes``.
+        NotForgotten: it was not confirmed; or something is left, and the next call continues.
         LockHeld: another run works on the warehouse; nothing was done.
         BuildFailed: the organization is gone; the next build counts without it.
     """

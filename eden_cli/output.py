@@ -1,4 +1,4 @@
-"""What a command says: one JSON document on standard output, or words and tables for a person."""
+"""A command's output: one JSON document on standard output, or text and tables for people."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def console() -> Console:
 
 
 def say(sentence: str) -> None:
-    """Tell a person one thing, on a line of its own however long it is."""
+    """Print one message, on one line of any length."""
     console().print(sentence, soft_wrap=True)
 
 
@@ -57,7 +57,7 @@ def document(value: Any) -> None:  # noqa: ANN401  # anything that JSON can say
 
 
 def has_document() -> bool:
-    """Whether this command has printed its document: what comes later is said in words alone."""
+    """Whether this command has printed its document; later messages are text only."""
     context = click.get_current_context(silent=True)
     return context is not None and DOCUMENT in context.meta
 

@@ -13,7 +13,7 @@ from eden.postgres import Connection
 
 @dataclass(frozen=True, slots=True)
 class OrganizationRow:
-    """What was replicated of one organization."""
+    """The replicated rows of one organization."""
 
     slug: str
     kind: str

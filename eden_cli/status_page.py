@@ -65,7 +65,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the ledger says."""
+    """The last runs, from the ledger."""
 
     last_sync: datetime | None
     last_build: datetime | None
@@ -77,7 +77,7 @@ class Status:
     export: Funnel | None
     """Where the studies of the export stand; None before the first build."""
     tenants: tuple[Tenant, ...]
-    """Which role reads an organization's rows, and what keeps it from doing so."""
+    """The role that reads an organization's rows, and the problem that prevents it."""
 
     now: datetime
     """The warehouse's time."""

@@ -1,4 +1,4 @@
-"""Tables of what the commands found."""
+"""The tables that commands print."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHOWN = 20
 
 
 def show_validation(console: Console, summary: ValidationSummary) -> None:
-    """Show what differed, per table and organization; where that is much, the worst of it."""
+    """Print the differences per table and organization; of many, the largest."""
     for failure in summary.failures:
         output.say(f"Not compared: {failure}")
     if not summary.differences:
@@ -46,7 +46,7 @@ def _name(summary: ValidationSummary, found: Difference) -> str:
     if found.organization_id is None:
         return ""
     slug = summary.slugs.get(found.organization_id)
-    # One that several have says nothing.
+    # A slug that several organizations have identifies none of them.
     if slug is None or list(summary.slugs.values()).count(slug) > 1:
         return str(found.organization_id)
     return slug

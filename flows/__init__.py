@@ -1,4 +1,4 @@
-"""Prefect's flows: when things run and how they fan out, never what the data mean.
+"""Prefect's flows: schedules and fan-out, no rule about data.
 
 They run in plain Python too: ``from flows import etl; etl()``.
 """

@@ -1,4 +1,4 @@
-"""What a run leaves on its page in Prefect: tables of outcomes, and how far it is."""
+"""The artifacts of a run in Prefect: tables of outcomes, and progress."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 UPDATE_SECONDS = 5.0
 HELD_BACK_SHOWN = 500
-"""Studies in the table of what was held back; the ledger knows them all."""
+"""The most studies in the table of those held back; the ledger has all."""
 
 
 def leave_table(key: str, rows: list[dict[str, Any]], description: str) -> None:
@@ -44,12 +44,12 @@ def leave_outcomes(key: str, results: Sequence[StudyResult]) -> None:
 
 
 def leave_error(key: str, error: EdenError) -> None:
-    """Leave a table with what ended the run, beside what it may have left before."""
+    """Add a table with the error that ended the run."""
     rows = [{"outcome": "failed", "code": error.code, "why": str(error)}]
     try:
         leave_table(f"{key}-failed", rows, "What ended the run")
     except (httpx.HTTPError, PrefectException) as trouble:
-        # The error itself is what has to be seen.
+        # The error itself must not be hidden by a failure to show it.
         log.warning("the artifact could not be left: %s", type(trouble).__name__)
 
 
@@ -70,7 +70,7 @@ def leave_held_back(results: Sequence[StudyResult]) -> None:
 
 @contextmanager
 def progress_bar(key: str) -> Iterator[None]:
-    """Show on the run's page how far the work within is; nothing where it does not say so."""
+    """Show the progress of the work within on the run's page, if it reports any."""
     bar = _Bar(key)
     with reporting_to(bar):
         yield
@@ -109,5 +109,5 @@ class _Bar:
             else:
                 update_progress_artifact(self._artifact, self._percent, self._said)
         except (httpx.HTTPError, PrefectException) as error:
-            # Work does not stop because nobody can watch it.
+            # Work goes on without its progress bar.
             log.warning("progress could not be shown: %s", type(error).__name__)

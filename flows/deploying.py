@@ -1,4 +1,4 @@
-"""What ``prefect.yaml`` asks of this project when it is deployed."""
+"""The steps that ``prefect.yaml`` runs at a deployment."""
 
 from __future__ import annotations
 

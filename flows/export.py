@@ -25,7 +25,7 @@ STUDY = "process-study-to-s3"
 
 
 def export_due(limit: int | None, *, allow_mass_withdraw: bool = False) -> DiscoverySummary:
-    """Export what is due, here or by the work pool, as ``EXPORT_DISPATCH`` says.
+    """Export the due studies, in this process or in the work pool (``EXPORT_DISPATCH``).
 
     Raises:
         PoolUnavailable: Prefect's server, the deployment or the work pool can't be reached.

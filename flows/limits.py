@@ -1,7 +1,7 @@
 """Rate limits: Prefect's global concurrency limits (design, section 8), where they exist.
 
-One is looked for, :data:`STUDIES`, and holds over all workers and machines. Made with a slot decay
-it says how many studies may begin per second, made without it how many may be exported at once.
+The limit :data:`STUDIES` holds over all workers and machines. With a slot decay it limits the
+studies that begin per second, without one the studies that are exported at once.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ STUDIES = "export-studies"
 
 
 def throttle() -> Throttle:
-    """Give what makes each study wait for its turn; nothing waits where there is no limit.
+    """Return a throttle that applies the limit to each study; without a limit it never waits.
 
-    Where Prefect's server can't be asked, studies go on without one, and the log says so.
+    If Prefect's server does not answer, studies go on without a limit, and a warning is logged.
     """
     limit = _find(STUDIES)
     if limit is None:
@@ -80,7 +80,7 @@ class _Pace:
             rate_limit(STUDIES, occupy=self._portion, strict=False)
         except Exception as error:  # noqa: BLE001  # Prefect wraps what happened, privately
             _warn(error)
-            # Somebody may have lowered the limit below what was asked for.
+            # The limit may have been lowered below this request.
             if limit := _find(STUDIES):
                 self._portion = _portion(limit)
         return self._portion

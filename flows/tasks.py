@@ -1,9 +1,9 @@
 """How this project's flows and tasks behave.
 
-Nothing is cached and no result is kept: what is done stands in the warehouse's ledger (``ops``),
-and a second run finds out from there. Parameters, results, names and artifacts hold ids and counts
-alone. What leaves a task or a flow as an exception is stored and shown by Prefect: only this
-project's own errors do, which name nobody.
+Nothing is cached and no result is kept: the warehouse's ledger (``ops``) records the work, and a
+second run reads it. Parameters, results, names and artifacts hold only ids and counts. Prefect
+stores and shows the exceptions of tasks and flows, so only this project's own errors leave them;
+they identify no patient.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 
 class Unexpected(EdenError):
-    """An error nobody foresaw; the message names its kind and place, and not what it said."""
+    """An unexpected error; the message has its class and place, without its own message."""
 
     code = "INTERNAL_ERROR"
 
@@ -71,10 +71,10 @@ def as_flow(
 
 
 def drop_stored_error(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001  # named by Prefect
-    """Remove the pickled error of a failed flow, which Prefect stores whatever ``persist_result``.
+    """Remove the pickled error of a failed flow: Prefect stores it for any ``persist_result``.
 
-    Its message is part of the state, and nobody reads the file. Where a block of Prefect's is the
-    default storage of results, it stays there: blocks cannot delete.
+    The state holds its message, and no code reads the file. A storage block keeps the file, because
+    blocks cannot delete.
     """
     stored = getattr(state.data, "metadata", None)
     if stored is not None and stored.storage_block_id is None:
@@ -82,21 +82,21 @@ def drop_stored_error(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]
 
 
 def _told(function: Callable[Parameters, Result], name: str) -> Callable[Parameters, Result]:
-    """Have the records of a run say which it is, and tell Sentry how it failed."""
+    """Attach the run's id to its log records, and report its failure to Sentry."""
 
     @wraps(function)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         machine = load(Machine)
         if os.environ.get(STARTED_BY_PREFECT):
             logs.set_up_beside_prefect(machine.logging_level, machine.logging_format)
-        # None outside of Prefect's engine, where a command may have said it.
+        # None outside of Prefect's engine, where a command may have set it.
         with logs.about(run_id=flow_run.id):
             try:
                 return function(*args, **kwargs)
             except EdenError as error:
-                # Told where it came up.
+                # Already reported where it was raised.
                 if not isinstance(error, Unexpected):
-                    sentry.tell(machine.sentry_dsn, error, name)
+                    sentry.capture(machine.sentry_dsn, error, name)
                 if flow_run.id:
                     leave_error(name, error)
                 raise
@@ -107,8 +107,8 @@ def _told(function: Callable[Parameters, Result], name: str) -> Callable[Paramet
 def discreet(function: Callable[Parameters, Result], name: str) -> Callable[Parameters, Result]:
     """Let only our own errors out, without their causes.
 
-    A parser's or a driver's message quotes the values that it stumbled over. Sentry is told where
-    such an error came up in the flow or task of this ``name``.
+    The message of a parser or a driver quotes values. Sentry gets only the place of such an error
+    in the flow or task of this ``name``.
     """
 
     @wraps(function)
@@ -121,7 +121,7 @@ def discreet(function: Callable[Parameters, Result], name: str) -> Callable[Para
             place = describe(error)
             trail = "".join(traceback.format_tb(error.__traceback__))
             log.error("unexpected %s\n%s", place, trail)  # noqa: TRY400  # without its message
-            sentry.tell(load(Machine).sentry_dsn, error, name)
+            sentry.capture(load(Machine).sentry_dsn, error, name)
             raise Unexpected(f"unexpected {place}") from None
 
     return call

@@ -1,7 +1,7 @@
 """PostgreSQL, S3 and Prefect's server on this machine, for the demo, the tests and small sites.
 
-Each service lies under ``EDEN_HOME``, is started when somebody needs it, shared by all processes
-that do, and stopped when the last of them has ended, however it did (:mod:`eden.embedded.keeper`).
+Each service has its state under ``EDEN_HOME``. The first process that needs it starts it, all
+processes share it, and it stops when the last of them has ended (:mod:`eden.embedded.keeper`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class EmbeddedServices:
     home: Path
     environment: dict[str, str]
     notes: tuple[str, ...]
-    """What a person should know, such as files that lie outside ``home``."""
+    """Facts to show to the user, for example files outside ``home``."""
 
     @property
     def bucket_folder(self) -> Path:

@@ -15,7 +15,7 @@ logger = logging.getLogger("eden.embedded")
 
 
 def main() -> None:
-    """Keep the named service until nobody needs it any more."""
+    """Keep the named service running until no process uses it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     module, _, kind = sys.argv[1].partition(":")
     service: Service = getattr(import_module(module), kind)(Path(sys.argv[2]))

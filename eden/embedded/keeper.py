@@ -23,7 +23,7 @@ import psutil
 from eden.errors import ServiceFailed
 
 Endpoint = dict[str, str]
-"""How to reach a running service: port, url, and what else its users need."""
+"""The address of a running service: port, url, and other facts for its users."""
 
 POLL_SECONDS = 0.2
 START_TIMEOUT_SECONDS = 120
@@ -36,7 +36,7 @@ class Service(Protocol):
     home: Path
 
     def start(self) -> Endpoint:
-        """Start it, clearing away what an earlier one left, and return when it answers.
+        """Clear the remains of an earlier service, start this one, and return when it answers.
 
         Raises:
             ServiceFailed: it did not start; the message names its log.
@@ -144,7 +144,7 @@ def log_file(service: Service) -> Path:
 
 
 def keep(service: Service) -> None:
-    """Run the service until nobody needs it, it dies, or the keeper is told to stop."""
+    """Run the service until no process uses it, it dies, or the keeper gets a signal to stop."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     state = _run_file(service, "json")
     me = psutil.Process()
@@ -158,7 +158,7 @@ def keep(service: Service) -> None:
             while service.is_running() and not _is_alone(lock):
                 time.sleep(POLL_SECONDS)
         finally:
-            # Whoever comes now waits for the lock, then starts a new keeper.
+            # The next process waits for the lock, then starts a new keeper.
             service.stop()
             state.unlink(missing_ok=True)
 
@@ -178,7 +178,7 @@ def _write(path: Path, state: object) -> None:
 
 
 def lives(process: psutil.Process) -> bool:
-    """Whether the process still runs; one that ended and waits for its parent does not."""
+    """Whether the process still runs; a zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -68,7 +68,7 @@ class PostgresService:
         self._postmaster: psutil.Process | None = None
 
     def start(self) -> Endpoint:
-        """Start the cluster, made now if there is none, on a free port of the loopback."""
+        """Start the cluster on a free port of the loopback; create it at the first start."""
         installation = self._installation = _install(self.home)
         if not (installation.data / "PG_VERSION").exists():
             self._initialize(installation)
@@ -89,7 +89,7 @@ class PostgresService:
     def _initialize(self, installation: Installation) -> None:
         password_file = installation.data.parent / "password"
         password = Secrets.of(self.home).postgres_password.get_secret_value()
-        # What an interrupted initdb left would make the next one refuse.
+        # initdb refuses a folder that an interrupted initdb has left.
         shutil.rmtree(installation.data)
         _make_folder(installation.data, installation, 0o700)
         try:
@@ -116,7 +116,7 @@ class PostgresService:
             file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
 
     def _end_leftover(self, installation: Installation) -> None:
-        """Clear what a killed keeper or a killed server left: a server, or its pid file alone."""
+        """Clear the remains of a killed keeper or server: its process, or only its pid file."""
         pid_file = installation.data / "postmaster.pid"
         process = _postmaster(pid_file, installation.data)
         if process is not None:
@@ -135,7 +135,7 @@ class PostgresService:
                     installation, "pg_ctl", "start", "-w", f"--log={log}", f"--options=-p {port}"
                 )
             except ServiceFailed:
-                # Most often the port was taken in between; the log says if it was not.
+                # Most often another process has taken the port; the log has any other reason.
                 continue
             self._postmaster = _postmaster(installation.data / "postmaster.pid", installation.data)
             if self._postmaster is not None:
@@ -258,7 +258,7 @@ def _system_user() -> pwd.struct_passwd:
     if useradd is None:
         raise ServiceFailed("PostgreSQL refuses to run as root, and there is no useradd")
     options = ["--system", "--no-create-home", "--shell=/usr/sbin/nologin"]
-    # Another process may have been first: what counts is that the user exists.
+    # Another process may have created the user first, which is as good.
     subprocess.run([useradd, *options, SYSTEM_USER], check=False, capture_output=True)
     try:
         return pwd.getpwnam(SYSTEM_USER)
@@ -281,7 +281,7 @@ def _give(path: Path, installation: Installation) -> None:
 
 
 def _postmaster(pid_file: Path, data: Path) -> psutil.Process | None:
-    """The running server of ``data``; None where the pid is nobody's or somebody else's."""
+    """The running server of ``data``; None if the pid is free or another program's."""
     try:
         process = psutil.Process(int(pid_file.read_text(encoding="utf-8").splitlines()[0]))
         if str(data) in process.cmdline():

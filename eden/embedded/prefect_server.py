@@ -35,7 +35,7 @@ def database_url(home: Path, postgres_port: str) -> str:
 def server_settings(
     home: Path, *, database_url: str, api_url: str, retention_days: int
 ) -> dict[str, str]:
-    """What every server that this project starts is told.
+    """The settings of every Prefect server that this project starts.
 
     Runs, their logs and artifacts go ``retention_days`` after their end; events go after Prefect's
     week, or sooner where ``retention_days`` is less.
@@ -101,7 +101,7 @@ class PrefectService:
             api_url=f"http://{LOOPBACK}:{port}/api",
             retention_days=load(Sync).retention_days,
         )
-        # What the caller's environment says of Prefect is about clients of another server.
+        # Prefect variables of the caller's environment are for clients of another server.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         command = [sys.executable, "-m", "prefect", "server", "start"]
         return subprocess.Popen(

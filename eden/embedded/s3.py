@@ -60,7 +60,7 @@ class S3Service:
                 "s3",
                 str(self._folder),
                 f"--addr={LOOPBACK}:{port}",
-                # Anything that a person's own configuration says of rclone is not meant for us.
+                # The user's own rclone configuration is not for this server.
                 "--config=/dev/null",
                 # A person may look into the folder, and tidy it.
                 "--dir-cache-time=1s",

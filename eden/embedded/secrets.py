@@ -64,7 +64,7 @@ def _write_once(path: Path, values: dict[str, str]) -> None:
     descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(values, file)
-    # Linking fails where another process was first; its file is then the one that counts.
+    # Linking fails if another process was first; its file is then valid.
     with suppress(FileExistsError):
         path.hardlink_to(own)
     own.unlink()

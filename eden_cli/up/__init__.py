@@ -34,7 +34,7 @@ from eden_cli.up.services import Places, places
 POOL = "eden"
 POOL_TYPE = "process"
 WORKER_PAGE = "PREFECT_WORKER_WEBSERVER_PORT"
-"""Where it is set, the worker says there whether it is healthy."""
+"""The port of the worker's health check; none if it is not set."""
 POLL_SECONDS = 0.2
 START_SECONDS = 120
 STOP_SECONDS = 15
@@ -51,7 +51,7 @@ class ChildFailed(ServiceFailed):
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """What runs where."""
+    """The running services and their addresses."""
 
     places: Places
     server: PrefectServer
@@ -125,7 +125,7 @@ def _up(*, port: int | None, limit: int, grace_seconds: float, as_json: bool) ->
 
 @contextmanager
 def _only_one(home: Path) -> Iterator[Callable[[str], None]]:
-    """Be the only one on ``home``; yields what tells others the address of the pages."""
+    """Hold the lock of ``home``; yield a function that records the address of the pages."""
     path = home / "run" / "up.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
@@ -252,11 +252,11 @@ def _embedded(home: Path, where: Places, server: PrefectServer) -> list[Service]
 
 
 def _watch(children: Children, services: list[Service], signals: StopSignals) -> None:
-    """Return never: somebody asks to stop, or something has ended by itself.
+    """Wait until a signal arrives or a child ends; never returns.
 
     Raises:
-        Stopped: somebody asked.
-        ServiceFailed: names what ended, how, and its log.
+        Stopped: a signal arrived.
+        ServiceFailed: a child ended; names the child, its exit and its log.
     """
     while True:
         signals.check()
@@ -283,7 +283,7 @@ def _stop(children: Children, signals: StopSignals) -> None:
 
 
 def _let_services_end(home: Path, signals: StopSignals) -> None:
-    """Wait until the embedded services have ended, unless somebody else uses them."""
+    """Wait until the embedded services have ended, unless another process uses them."""
     deadline = time.monotonic() + STOP_SECONDS
     while left := sorted(path.stem for path in (home / "run").glob("*.json")):
         if time.monotonic() > deadline or signals.are_insisting:

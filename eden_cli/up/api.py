@@ -85,6 +85,6 @@ class PrefectApi:
 def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return "what answers there is not Prefect's API"
-    # urllib wraps what the socket said.
+    # urllib wraps the socket's error.
     cause = getattr(error, "reason", error)
     return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__

@@ -1,7 +1,7 @@
 """Child processes of one command: a log for each, watched, and stopped down to the last one.
 
-Every child, and whatever it starts, carries :data:`MARK` in its environment. So none is overlooked,
-not even one whose parent has died, or one that a killed command has left.
+Every child and its own children carry :data:`MARK` in their environment. So the command finds all
+of them, also a process whose parent has died, or a process left by a killed command.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ TAIL_LINES = 12
 TAIL_BYTES = 8_000
 SECRET_WORDS = ("PASS", "SECRET", "TOKEN", "KEY", "AUTH_STRING", "CONNECTION_URL", "DSN")
 SECRET_LENGTH = 4
-"""Of a shorter word, its place would tell more than the stars hide."""
+"""A shorter secret is not starred out: the stars would show where it occurs."""
 
 
 class Stopped(Exception):
-    """Somebody asked to stop before the work was done."""
+    """A signal to stop arrived before the work was done."""
 
 
 class StopSignals:
     """Counts Ctrl-C, SIGTERM and the end of the terminal, which would else end this process.
 
-    What is ignored, as nohup has it, stays ignored.
+    Signals that are ignored, as nohup does it, stay ignored.
     """
 
     NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -64,17 +64,17 @@ class StopSignals:
             signal.signal(number, handler)
 
     def check(self) -> None:
-        """Go no further where somebody asked to stop.
+        """Raise if a signal to stop has arrived.
 
         Raises:
-            Stopped: somebody did.
+            Stopped: it has.
         """
         if self.count:
             raise Stopped
 
     @property
     def are_insisting(self) -> bool:
-        """Whether somebody asked a second time."""
+        """Whether a second signal has arrived."""
         return self.count > 1
 
     def _hear(self, _number: int, _frame: FrameType | None) -> None:
@@ -104,7 +104,7 @@ class Child:
         return words in self._said(self.log_start)
 
     def last_lines(self) -> list[str]:
-        """The end of its log; what is secret in its environment is starred out."""
+        """The end of its log, without the secrets of its environment."""
         text = self._said(max(self.log_start, self.log.stat().st_size - TAIL_BYTES))
         for secret in self.secrets:
             text = text.replace(secret, "***")
@@ -117,7 +117,7 @@ class Child:
 
 
 class Children:
-    """The children of this command; ``owner`` tells them from those of another."""
+    """The children of this command; ``owner`` distinguishes them from another command's."""
 
     def __init__(self, owner: str, signals: StopSignals, grace_seconds: float) -> None:
         self._owner = owner
@@ -162,7 +162,7 @@ class Children:
         """Wait for a child that ends by itself; return its exit code.
 
         Raises:
-            Stopped: somebody asked to stop; the child still runs.
+            Stopped: a signal arrived; the child still runs.
         """
         while (code := child.process.poll()) is None:
             self._signals.check()
@@ -175,10 +175,9 @@ class Children:
         return next((one for one in self._started if one.process.poll() is not None), None)
 
     def stop(self) -> list[str]:
-        """Stop them, the last one first, each with what it has started; name those that hung.
+        """Stop all children and their own children, the last one first; return those that hung.
 
-        A process gets SIGTERM, and SIGKILL where it has not ended after the grace time; at once
-        where somebody asks to stop a second time.
+        A process gets SIGTERM, and SIGKILL after the grace time or at a second signal to stop.
         """
         hung = [child.title for child in reversed(self._started) if not self._ended_in_order(child)]
         end_marked(self._owner)
@@ -188,7 +187,7 @@ class Children:
         return hung
 
     def _ended_in_order(self, child: Child) -> bool:
-        """End first what the child has started: it can then still tell how that ended."""
+        """End the child's own children first, so that the child can still report their end."""
         deadline = time.monotonic() + self._grace_seconds
         try:
             own = psutil.Process(child.process.pid)
@@ -198,7 +197,7 @@ class Children:
         return all([self._terminate(below, deadline), self._terminate([own], deadline)])
 
     def _terminate(self, processes: list[psutil.Process], deadline: float) -> bool:
-        """Whether they all ended by themselves; those that did not are killed."""
+        """Kill the processes that do not end by themselves; True if all did."""
         for process in processes:
             _send(process, signal.SIGTERM)
         while any(lives(process) for process in processes):
@@ -212,16 +211,16 @@ class Children:
 
 @contextmanager
 def _not_ignored(number: signal.Signals) -> Iterator[None]:
-    """Have what is started here hear a signal that this process ignores.
+    """Let children receive a signal that this process ignores.
 
-    What a shell starts in its background ignores Ctrl-C, and so would its children: but a worker of
-    Prefect's that is told to end tells it on as SIGINT, and would wait for ever.
+    A shell's background process ignores Ctrl-C, and so would its children. But a Prefect worker
+    passes SIGTERM on as SIGINT, and would wait for ever.
     """
     before = signal.getsignal(number)
     if before is not signal.SIG_IGN:
         yield
         return
-    # A program begins with the system's own answer to what is handled, but goes on ignoring.
+    # exec resets handled signals to their default, but keeps ignored signals ignored.
     signal.signal(number, lambda *_: None)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The Prefect server of ``eden up``: its own, or one that runs already."""
+"""The Prefect server of ``eden up``: its own, or a server that runs already."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ QUIET = {
 
 @dataclass(frozen=True, slots=True)
 class PrefectServer:
-    """A server, and what its clients need in their environment.
+    """A server, and the environment of its clients.
 
     ``command`` starts it in the environment ``settings``; it is empty where the server runs
     already. ``database`` is its label, fit to be shown.
@@ -69,19 +69,19 @@ class PrefectServer:
 
 @contextmanager
 def prefect_server(home: Path, prefect: Prefect, port: int | None) -> Iterator[PrefectServer]:
-    """Say how to start or to reach the server that the settings ask for.
+    """Return how to start or to reach the server of the settings.
 
     Where they name neither a server nor a database, its database is in the embedded PostgreSQL,
     which runs for as long as the context lasts.
 
     Raises:
-        PortTaken: somebody else has the port that was asked for.
+        PortTaken: another program listens on the port.
     """
     if prefect.api_url is not None:
         yield _running_server(prefect, prefect.api_url)
     elif prefect.database_url is not None:
         url = prefect.database_url.get_secret_value()
-        # What stands before the last @ is a name and a password; after ?, there may be another.
+        # A name and a password stand before the last @; after ? there may be another password.
         label = url.rpartition("@")[2].partition("?")[0]
         yield _own_server(home, prefect, port, url, label)
     else:
@@ -116,7 +116,7 @@ def _own_server(
     if prefect.login is not None:
         credentials["PREFECT_SERVER_API_AUTH_STRING"] = prefect.login.get_secret_value()
     address = {"PREFECT_API_URL": url, "PREFECT_HOME": settings["PREFECT_HOME"]}
-    # What a person says of Prefect in the environment or in .env is as good as ours.
+    # Prefect variables of the user override ours.
     settings |= given | address | credentials
     settings["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database
     others = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
@@ -172,7 +172,7 @@ def _choose_port(host: str, wanted: int | None) -> int:
 def _is_free(host: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As the server does: what is left of an earlier one is no hindrance.
+        # As the server sets it: connections of an earlier server do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -1,4 +1,4 @@
-"""The databases and the bucket of ``eden up``: those that are configured, or embedded ones."""
+"""The databases and the bucket of ``eden up``: the configured ones, or embedded ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from eden_cli.demo import environment, open_hospital
 
 APPLICATION = "vlm-eden-dataset-etl up"
 HOSPITAL = {"seed": 7, "small": False}
-"""What ``eden demo`` makes unless it is told otherwise."""
+"""The hospital that ``eden demo`` generates by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def places(home: Path) -> Iterator[Places]:
         yield _configured()
         return
     with embedded_services(home) as services:
-        # Nobody's images: they were generated.
+        # The images are generated; they show no patient.
         chosen = {"DEIDENTIFICATION": os.environ.get("DEIDENTIFICATION") or "basic"}
         with environment(services.environment | chosen):
             _fill(services)

@@ -13,6 +13,7 @@ import click
 from eden.paths import PROJECT_ROOT
 
 SHELLS = ("sh", "bash", "console")
+NOT_OURS = ("docs", "target", "logs")
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\w*)\n(?P<body>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL
 )
@@ -48,6 +49,16 @@ class Command:
 def pages() -> list[Path]:
     docs = PROJECT_ROOT / "docs"
     return [PROJECT_ROOT / "README.md", *sorted(docs.glob("*.md"))]
+
+
+def readmes() -> list[Path]:
+    """The pages inside the packages and folders, one screen each."""
+    found = PROJECT_ROOT.glob("[a-z]*/**/README.md")
+    return sorted(path for path in found if path.parts[len(PROJECT_ROOT.parts)] not in NOT_OURS)
+
+
+def decisions() -> list[Path]:
+    return sorted((PROJECT_ROOT / "docs" / "decisions").glob("*.md"))
 
 
 def blocks(*languages: str) -> list[Block]:

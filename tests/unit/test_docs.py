@@ -306,7 +306,7 @@ def anchor(title: str) -> str:
 
 
 def test_links_lead_somewhere() -> None:
-    for path in docs.pages():
+    for path in (*docs.pages(), *docs.readmes(), *docs.decisions()):
         text = docs.FENCE.sub("", path.read_text(encoding="utf-8"))
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             if target.startswith("https://"):
@@ -323,6 +323,40 @@ def test_the_index_lists_every_page() -> None:
     index = (PROJECT_ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"\]\(([a-z-]+\.md)\)", index))
     assert listed == {path.name for path in docs.pages() if path.name != "README.md"}
+
+
+ROOMS = (
+    "benchmarks", "dicom_export", "dicom_export/deidentify", "dicom_export/deidentify/files",
+    "dicom_export/deidentify/reports", "dicom_export/ledger", "dicom_export/prepare",
+    "dicom_export/publish", "dicom_export/sources", "dicom_export/status", "dicom_export/withdraw",
+    "eden", "eden/demo", "eden/embedded", "eden/warehouse", "eden_cli", "flows",
+    "tests",
+)  # fmt: skip
+ONE_SCREEN = 70
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_has_a_readme_of_one_screen(room: str) -> None:
+    readme = PROJECT_ROOT / room / "README.md"
+    assert readme in docs.readmes()
+    text = readme.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= ONE_SCREEN
+    assert "Try it alone" in text or "```" in text
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in ("benchmarks", "tests")])
+def test_a_readme_names_every_file_of_its_room(room: str) -> None:
+    text = (PROJECT_ROOT / room / "README.md").read_text(encoding="utf-8")
+    for file in (PROJECT_ROOT / room).glob("*.py"):
+        assert file.stem.startswith("__") or file.name in text or f"`{file.stem}`" in text, file
+
+
+def test_no_file_is_longer_than_the_style_allows() -> None:
+    limits = {"eden": 500, "eden_cli": 500, "flows": 500}
+    limits |= {"dicom_export": 500}
+    for folder, most in limits.items():
+        for file in (PROJECT_ROOT / folder).rglob("*.py"):
+            assert len(file.read_text(encoding="utf-8").splitlines()) <= most, file
 
 
 def test_images_are_small_and_shown() -> None:
