@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ImageStatus(StrEnum):
-    """What became of one image; the values stand in ``ops.image_exports.status``."""
+    """The outcome of one image; the values stand in ``ops.image_exports.status``."""
 
     EXPORTED = "exported"
     SKIPPED = "skipped"
@@ -49,11 +49,10 @@ class Code(StrEnum):
     # The file does not belong into a dataset of images.
     NON_IMAGE_OBJECT = "NON_IMAGE_OBJECT"
     BURNED_IN = "BURNED_IN"
-    # The pixels are in a form of which nobody knows what else it holds: only without
-    # de-identification.
+    # Under de-identification only: an unknown encoding of pixels may hold other data.
     UNSUPPORTED_PIXELS = "UNSUPPORTED_PIXELS"
 
-    # The file is not what the database says, or not what its neighbours say.
+    # The file disagrees with its row, or with the other files of its study.
     STUDY_MISMATCH = "STUDY_MISMATCH"
     SERIES_MISMATCH = "SERIES_MISMATCH"
     INSTANCE_MISMATCH = "INSTANCE_MISMATCH"
@@ -114,4 +113,4 @@ _ACCEPTABLE = frozenset(
         Code.PATIENT_MISMATCH,
     }
 )
-"""What a person can know better than a check: whose file it is, never that it names nobody."""
+"""A person can know whose file it is, but not that a file identifies no patient."""

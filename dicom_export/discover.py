@@ -20,7 +20,7 @@ from eden.errors import EdenError
 from eden.settings import DestinationDatabase, Export, ObjectStore
 
 
-def discover(  # noqa: PLR0913  # the settings, what to do, and who does it
+def discover(  # noqa: PLR0913  # three groups of settings, two choices, a pool, a throttle
     warehouse: DestinationDatabase,
     store: ObjectStore,
     export: Export,
@@ -67,7 +67,7 @@ def dry_run(
     limit: int | None = None,
     allow_mass_withdraw: bool = False,
 ) -> Forecast:
-    """Count what :func:`discover` would do now; nothing is fetched, sent or written.
+    """Forecast a :func:`discover` now; nothing is fetched, sent or written.
 
     Raises:
         ConfigurationError, DatabaseUnavailable, WarehouseNotBuilt: as :func:`discover` does.

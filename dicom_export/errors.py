@@ -60,8 +60,7 @@ class NotAcceptable(EdenError):
 class SourceFailed(Exception):
     """The source of an image does not deliver it.
 
-    ``may_pass`` says that the same request may well succeed in a moment: a server was busy, a
-    connection broke.
+    ``may_pass``: the same request may succeed in a moment, for example after a broken connection.
     """
 
     def __init__(self, code: Code, *, may_pass: bool = False) -> None:

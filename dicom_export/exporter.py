@@ -19,7 +19,7 @@ from eden import logs
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """What every study of a run shares. Used by several threads at once."""
+    """Exports single studies; all studies of a run share it, in several threads."""
 
     sources: Sources
     deidentifier: Deidentifier

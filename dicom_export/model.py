@@ -1,4 +1,4 @@
-"""What the export works on and what it answers.
+"""The data of the export: rows of the marts, results, outcomes.
 
 Fields that may name a patient are left out of every ``repr``: reports, descriptions typed by
 hand, accession numbers, ids of patients, and paths, which archives like to build from names.
@@ -48,17 +48,17 @@ class EligibleReport:
     signed_at: str | None
     updated_at: str | None = None
     practitioner_id: str | None = None
-    """Who signed it."""
+    """The signer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """A row of ``ops.acceptances``, as far as checks care: what a person lets through."""
+    """A row of ``ops.acceptances``: a person lets one image through for one code."""
 
     image_id: str
     code: Code
     source_sha256: str
-    """Of the file that the person saw; another one is not let through."""
+    """Of the file that the person saw; a file with other bytes is not let through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +77,16 @@ class EligibleStudy:
     performed_at: str | None
     doctor_rank: int | None
     fingerprint: str
-    """The warehouse's, before the policy of de-identification is mixed in."""
+    """The mart's fingerprint, without the policy."""
     reports: tuple[EligibleReport, ...]
     images: tuple[EligibleImage, ...]
     patient_id: str | None = field(default=None, repr=False)
-    """The source's, unique within the organization; None where it knows none."""
+    """The source's id, unique within the organization; None if the source has none."""
     accepted: frozenset[Acceptance] = frozenset()
-    """What a person lets through, from the ledger."""
+    """The ledger's acceptances for this study."""
 
     def overruled(self, image_id: str, source_sha256: str | None) -> frozenset[Code]:
-        """Name the codes that a person accepted for an image, while it holds these bytes."""
+        """Return the codes that a person accepted for an image with these bytes."""
         return frozenset(
             acceptance.code
             for acceptance in self.accepted
@@ -96,7 +96,7 @@ class EligibleStudy:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationNames:
-    """What an organization's people and places are called, as reports may call them."""
+    """The names of an organization's people and places, as reports may mention them."""
 
     doctors: Mapping[str, str] = field(repr=False)
     """By ``practitioner_id``; also those of other organizations who signed reports of this one."""
@@ -107,7 +107,7 @@ class OrganizationNames:
 
 @dataclass(frozen=True, slots=True)
 class StudyResult:
-    """What is told about a study (design, section 5): nothing of it identifies a patient."""
+    """The result of a study (design, section 5); it identifies no patient."""
 
     study_id: str
     organization_id: str
@@ -118,10 +118,10 @@ class StudyResult:
     """Report objects in place now."""
     metadata_uploaded: bool
     errors: tuple[str, ...] = ()
-    """``CODE: what``, where what is an image's, a report's or an object's name made of UUIDs."""
+    """``CODE: SUBJECT``; the subject is an image, a report or an object key, made of UUIDs."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the dictionary of design, section 5, with its keys in that order."""
+        """Return the dictionary of design, section 5, with its keys in that order."""
         return {
             "study_id": self.study_id,
             "organization_id": self.organization_id,
@@ -134,7 +134,7 @@ class StudyResult:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> StudyResult:
-        """Read back what :meth:`to_dict` gave."""
+        """Read a dictionary of :meth:`to_dict`."""
         return cls(**{**document, "errors": tuple(document["errors"])})
 
 
@@ -148,19 +148,19 @@ class ImageOutcome:
     source_sha256: str | None = None
     """Of the file as it was found."""
     sha256: str | None = None
-    """Of the object in the bucket, as are ``bytes`` and ``key``; None where there is none."""
+    """Of the object in the bucket, like ``bytes`` and ``key``; None without an object."""
     bytes: int | None = None
     key: str | None = None
     source_updated_at: str | None = None
-    """Of the image's row, when this was found out."""
+    """Of the image's row, at the time of the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedObject:
     """One row of ``ops.exported_objects``.
 
-    ``in_doubt`` says that a PUT or DELETE of the key was begun and nobody knows how it ended: the
-    object is sent again, or deleted again, before anything relies on it.
+    ``in_doubt``: a PUT or DELETE of the key was begun and its end is unknown. The object is sent or
+    deleted again before anything relies on it.
     """
 
     key: str
@@ -169,45 +169,45 @@ class PlacedObject:
     bytes: int
     in_doubt: bool = False
     source_updated_at: str | None = field(default=None, compare=False)
-    """Of the image's or report's row, when the object was last compared with it."""
+    """Of the image's or report's row, at the last comparison with the object."""
 
 
 @dataclass(frozen=True, slots=True)
 class StudyOutcome:
-    """Everything that one export of a study leaves in the ledger."""
+    """The outcome of one export, as the ledger records it."""
 
     result: StudyResult
     status: StudyStatus
     images: tuple[ImageOutcome, ...]
     objects: tuple[PlacedObject, ...]
     is_hopeful: bool = True
-    """Whether an incomplete study may be complete when it is tried again as it is."""
+    """Whether another attempt may complete an incomplete study without a change of its data."""
 
 
 RESULTS_KEPT = 1000
-"""Results that a discovery remembers, so that its memory does not grow with what waits."""
+"""Results that a discovery keeps, so that its memory does not grow with the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawals:
-    """What a discovery did about studies that are no longer eligible."""
+    """The withdrawals of one discovery."""
 
     withdrawn: int = 0
-    """Studies of which nothing is in the bucket any more."""
+    """Studies without any object left in the bucket."""
     refused: int = 0
-    """Exported studies that would have been withdrawn, had they not been so many."""
+    """Exported studies that were not withdrawn, because they are too many."""
     exported: int = 0
-    """Exported studies in all, those refused among them."""
+    """All exported studies, with the refused ones."""
     failed: tuple[StudyResult, ...] = ()
     """Studies that could not be removed from the bucket; the next discovery tries again."""
 
     @property
     def success(self) -> bool:
-        """Whether nothing is in the bucket that does not belong there."""
+        """Whether every study in the bucket belongs there."""
         return not self.refused and not self.failed
 
     def and_then(self, later: Withdrawals) -> Withdrawals:
-        """Sum up with what the same discovery did later: that tried again what had failed."""
+        """Add a later round of the same discovery, which repeated the failed withdrawals."""
         return replace(later, withdrawn=self.withdrawn + later.withdrawn)
 
     def to_dict(self) -> dict[str, Any]:
@@ -221,7 +221,7 @@ class Withdrawals:
 
 @dataclass(frozen=True, slots=True)
 class DiscoverySummary:
-    """What one discovery did."""
+    """The outcome of one discovery."""
 
     counts: Mapping[str, int]
     """Studies worked on by this run, by the status that they reached."""
@@ -256,7 +256,7 @@ class DiscoverySummary:
 
 
 class Tally:
-    """Counts what a discovery did, in memory that does not grow with it."""
+    """Counts the outcomes of a discovery, in bounded memory."""
 
     def __init__(self, kept: int = RESULTS_KEPT) -> None:
         self._kept = kept

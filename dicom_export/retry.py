@@ -1,4 +1,4 @@
-"""What a person does about a study that is held back (``eden retry``; design, section 5)."""
+"""``eden retry``: a person puts a study back that is held back (design, section 5)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RETURNING organization_id::text
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person wants to let through: one image, for one code."""
+    """A person's request to let one image through for one code."""
 
     image_id: str
     code: Code
@@ -51,7 +51,7 @@ class Wish:
         """Read ``IMAGE_ID:CODE``.
 
         Raises:
-            UsageError: it is not of this form, or a code that nobody may accept.
+            UsageError: another form, or a code that cannot be accepted.
         """
         image_id, _, name = text.partition(":")
         try:
@@ -66,7 +66,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A row of ``ops.acceptances``: who lets an image through, when and why."""
+    """A row of ``ops.acceptances``: the user who lets an image through, the time, the reason."""
 
     image_id: str
     code: Code
@@ -84,7 +84,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class RetrySummary:
-    """A study that waits again."""
+    """The study that was queued again."""
 
     study_id: str
     organization_id: str
@@ -106,17 +106,17 @@ def retry(
     accept: Sequence[str] = (),
     reason: str | None = None,
 ) -> RetrySummary:
-    """Put a study that is held back to those that wait, with all its attempts before it.
+    """Queue a study that is held back again, with all its attempts.
 
-    ``accept`` holds ``IMAGE_ID:CODE``: the next attempt lets that image through for that code, as
-    long as its file holds the bytes that were checked. Who did so and why is kept. Either all of it
+    ``accept`` holds ``IMAGE_ID:CODE``: the next attempt lets that image through for that code, if
+    its file still has the bytes that were checked. User and reason are recorded. Either everything
     is done or nothing.
 
     Raises:
-        UsageError: ``accept`` is malformed or names a code that nobody may accept; there is no
-            reason for it, or a reason for nothing.
+        UsageError: ``accept`` is malformed or names a code that cannot be accepted; or only one of
+            ``accept`` and ``reason`` is given.
         MalformedStudyId, StudyUnknown, StudyNotEligible: as for :func:`process_study`.
-        NotHeldBack: there is nothing to put back.
+        NotHeldBack: the study is not held back.
         NotAcceptable: an image is not held back by the code.
     """
     wishes = [Wish.parse(text) for text in dict.fromkeys(accept)]
@@ -140,7 +140,7 @@ def retry(
 
 
 def _require_held_back(connection: Connection, study_id: str) -> None:
-    """Lock the study's row, and make sure that it is one to be put back."""
+    """Lock the study's row, and check that it is held back."""
     row = connection.execute(
         "SELECT status FROM ops.study_exports WHERE study_id = %s FOR UPDATE", (study_id,)
     ).fetchone()
@@ -168,7 +168,7 @@ def _accept(connection: Connection, study_id: str, wish: Wish, reason: str) -> A
 
 
 def _user() -> str:
-    """Name who runs this process, whatever the environment says."""
+    """Return the user of this process, by the system and not by the environment."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

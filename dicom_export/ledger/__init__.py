@@ -1,4 +1,4 @@
-"""The export's record in the warehouse: what waits, who works on it, what the bucket holds.
+"""The export's record in the warehouse: the queue, the leases, the objects of the bucket.
 
 See the design, section 5, "Ledger".
 """

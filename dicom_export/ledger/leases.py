@@ -1,4 +1,4 @@
-"""The right to work on a study, for a while, and how a process keeps what it holds."""
+"""Leases: the right to work on a study for a while, and the leases that a process holds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from dicom_export.errors import LeaseLost
 
 SAFETY = 0.25
-"""The last part of a lease in which nothing is begun any more, as a share of it."""
+"""The last share of a lease, in which a worker begins no request."""
 
 
 def clock() -> float:
-    """Give seconds of a clock that nobody sets, and that runs on while the machine sleeps.
+    """Return the seconds of a clock that is never set and that runs while the machine sleeps.
 
-    Where the system has no such clock (anything but Linux), it stands still during sleep: there the
-    ledger, asked before every request, is what stops a worker that slept through its lease.
+    Only Linux has such a clock. Elsewhere the clock stops during sleep; the ledger, asked before
+    every request, then stops a worker that slept through its lease.
     """
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -29,12 +29,12 @@ def clock() -> float:
 
 @dataclass(slots=True)
 class Lease:
-    """The right to work on one study. ``deadline`` is moved on by the heartbeat."""
+    """The right to work on one study. The heartbeat moves ``deadline`` on."""
 
     study_id: str
     owner: str
     deadline: float
-    """By :func:`clock` of this machine, and never later than by the database's."""
+    """By :func:`clock` of this machine; never later than the end by the database's clock."""
     is_finished: bool = False
     """Whether the study was exported, and unchanged since, when it was claimed."""
 
@@ -81,8 +81,8 @@ class HeldLeases:
 def new_owner() -> str:
     """Name the owner of one claim.
 
-    A name for this claim alone: a thread that lost its lease must not pass for the one that took it
-    over, though both belong to one process.
+    Unique per claim: a thread that lost its lease must not pass for the thread that took it over,
+    even in the same process.
     """
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
 

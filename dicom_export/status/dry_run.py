@@ -1,8 +1,8 @@
-"""What a discovery would send, from warehouse and ledger alone (``eden discover --dry-run``).
+"""A forecast of a discovery from warehouse and ledger alone (``eden discover --dry-run``).
 
-Nothing is fetched. A file counts as to be sent unless its object is in place, its row's
-``updated_at`` is what it was then, and the policy of de-identification is the same: a file that
-changed without its row, or a row without its file, is told apart only by the discovery itself.
+Nothing is fetched. A file is counted unless its object is in place, its row has the same
+``updated_at`` as then, and the policy is the same. Only the discovery itself notices a file that
+changed without its row, or a row that changed without its file.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WITH planned AS (
     LEFT JOIN ops.exported_objects AS placed
         ON placed.study_id = due.study_id AND placed.key = known.key AND NOT placed.in_doubt
             AND placed.key LIKE due.organization_id || '/%%'
-    -- What is no image will not be one this time.
+    -- A file that is no image is not sent this time either.
     WHERE placed.key IS NULL AND known.status IS DISTINCT FROM 'skipped'
 ), reports AS (
     SELECT due.study_id, octet_length(report.content) AS file_size
@@ -67,22 +67,22 @@ SELECT
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a discovery would do now, if every file were there and good."""
+    """The work of a discovery now, if every file is there and good."""
 
     studies: int
     images: int
     """DICOM files to be sent."""
     reports: int
     bytes: int
-    """Of these files, as far as the PACS wrote down how large they are."""
+    """The size of these files, as far as the PACS has recorded it."""
     files_of_unknown_size: int
     withdrawn: int
-    """Studies to be taken out of the bucket."""
+    """Studies to withdraw."""
     objects_removed: int
     withdrawals_refused: int
-    """Exported studies that would stay although they are not eligible, being so many."""
+    """Exported studies that would stay, because too many are no longer eligible."""
     exported: int
-    """Exported studies in all."""
+    """All exported studies."""
 
     @property
     def files(self) -> int:
@@ -114,7 +114,7 @@ class Forecast:
 
 
 def read(connections: Connections, policy: str, limit: int | None, decision: Decision) -> Forecast:
-    """Count what the discovery after this decision would send."""
+    """Count the files that the discovery after this decision would send."""
     with connections.borrow() as connection:
         row = connection.execute(_FORECAST, {"policy": policy, "limit": limit}).fetchone()
     if row is None:

@@ -1,7 +1,7 @@
 """Why a study is in the dataset, or why not (design, section 4 "Eligible", section 5 "Ledger").
 
-The answers are those of the marts. What is said beside a "no" is looked up and decides nothing.
-Nothing of a patient is read: no description, no text of a report, no path, no name.
+The marts give the answers; the reason beside a "no" is looked up and decides nothing. No
+description, report, path or name of a patient is read.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ LEFT JOIN (
 ) AS deletion ON deletion.id = asked.study_id AND replicated.id IS NULL
 """
 
-# One statement, since a build may be at work: its tables belong together.
+# One statement, because a build may replace the tables between two statements.
 _ELIGIBILITY = """
 SELECT
     eligibility.*,
@@ -111,14 +111,14 @@ ORDER BY 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One of the six, as the last build answered it."""
+    """One of the six criteria, as the last build decided it."""
 
     name: str
     """The column of ``analytics.study_eligibility``."""
     title: str
     is_met: bool
     reason: str | None
-    """Why not; None where it is met."""
+    """The reason why not; None if it is met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Signer:
 
     practitioner_id: str
     doctor_rank: int | None
-    """None where none of the doctor's studies counts for the rank."""
+    """None if none of the doctor's studies counts for the rank."""
     is_selected: bool
     """Whether the rank is one of the chosen."""
 
@@ -143,21 +143,21 @@ class ImageCount:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What the export knows of the study."""
+    """The study's row in the ledger."""
 
     status: StudyStatus
     attempts: int
     doctor_rank: int | None
-    """As of the discovery; may have moved since."""
+    """At the discovery; it may have changed since."""
     first_seen_at: datetime
     exported_at: datetime | None
     updated_at: datetime
     next_attempt_at: datetime | None
-    """Before this moment no discovery takes it; None where none would."""
+    """The earliest next attempt; None if no discovery takes it."""
     lease_owner: str | None
     lease_until: datetime | None
     deidentification: str | None
-    """What DEIDENTIFICATION was when it was last worked on; None where it never was."""
+    """DEIDENTIFICATION of the last attempt; None without an attempt."""
     error_codes: Mapping[str, int]
     """Codes of the last result's errors, and how often each stands there."""
     errors: tuple[str, ...]
@@ -167,7 +167,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything that can be said of a study without saying anything of its patient."""
+    """All facts about a study that identify no patient."""
 
     study_id: str
     organization_id: str | None
@@ -179,14 +179,14 @@ class Explanation:
     is_build_due: bool
     """Whether something has changed since the answers were built."""
     is_eligible: bool | None
-    """None where the marts do not have the study."""
+    """None if the marts do not have the study."""
     doctor_rank: int | None
-    """Best rank of the doctors of its exported reports, where it is eligible."""
+    """Best rank of the doctors of its exported reports; None unless it is eligible."""
     criteria: tuple[Criterion, ...]
-    """All six in their order, or none where the marts do not have the study."""
+    """All six in their order; empty if the marts do not have the study."""
     signers: tuple[Signer, ...]
     ledger: LedgerEntry | None
-    """None where the study never was eligible at a discovery."""
+    """None if the study was never eligible at a discovery."""
 
     def to_dict(self) -> dict[str, Any]:
         """A document for ``--json``; its moments are still to be written out."""
@@ -194,11 +194,11 @@ class Explanation:
 
 
 def explain(warehouse: DestinationDatabase, study_id: str) -> Explanation:
-    """Say of one study which criteria it meets and what the export has made of it.
+    """Return the criteria that a study meets and its state in the export.
 
     Raises:
         MalformedStudyId: ``study_id`` is not a UUID.
-        StudyUnknown: neither the replicated rows nor the marts nor the ledger have heard of it.
+        StudyUnknown: neither the replicated rows nor the marts nor the ledger have it.
         DatabaseUnavailable: the warehouse is out of reach.
     """
     try:
@@ -229,7 +229,7 @@ def explain(warehouse: DestinationDatabase, study_id: str) -> Explanation:
 
 
 def _with_criteria(connections: Connections, found: Explanation) -> Explanation:
-    """Add what the marts say; where they do not exist yet, that is nothing."""
+    """Add the answers of the marts, if the marts exist."""
     try:
         with connections.borrow() as connection:
             rows = _rows(connection, _ELIGIBILITY, id=found.study_id)
@@ -335,6 +335,6 @@ def _rows(connection: Connection, query: LiteralString, **values: object) -> lis
 
 
 def label(text: str) -> str:
-    """A code or slug that somebody typed, fit for one line of a terminal."""
+    """Shorten a code or slug of the source to one line of a terminal."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text).strip()
     return shown if len(shown) <= LONGEST_LABEL else f"{shown[:LONGEST_LABEL]}…"

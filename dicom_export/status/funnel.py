@@ -1,4 +1,4 @@
-"""Where the eligible studies stand, in numbers that add up (``eden status``; design, section 5)."""
+"""The states of eligible studies, in numbers that add up (``eden status``; design, section 5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dicom_export.withdraw.verdicts import MASS_PERCENT, WEIGHED
 from eden.postgres import Connection
 
 LISTED = 20
-"""Studies that need a person, named one by one; of the others only how many there are."""
+"""Studies in need of a person that are listed; the others are only counted."""
 
 ERRORS_LISTED = 5
 
@@ -24,9 +24,9 @@ ELIGIBLE = (
     StudyStatus.FAILED,
     StudyStatus.QUARANTINED,
 )
-"""Where an eligible study can stand. One that no discovery has seen yet waits."""
+"""The statuses of an eligible study. A study that no discovery has seen yet counts as waiting."""
 
-# One statement, so that what it counts adds up whoever writes at the same time.
+# One statement, so that its counts add up while other runs write.
 _COUNTS = f"""
 WITH {WEIGHED}
 SELECT 'eligible', CASE
@@ -51,7 +51,7 @@ WHERE status = 'waiting'
 ORDER BY next_attempt_at, study_id LIMIT 1
 """
 
-# An image that is held back only because another one is says nothing.
+# STUDY_QUARANTINED: an image held back only because of another image has no cause of its own.
 _NEEDY = """
 SELECT s.study_id::text, s.organization_id::text, s.status, s.updated_at,
     ARRAY(
@@ -80,27 +80,27 @@ class NotEligible:
     """Studies of the ledger that are no longer eligible; they are not in the funnel."""
 
     frozen: int
-    """Exported; of the criteria only the doctor's rank has moved: they stay as they are.
+    """Exported, and only the doctor's rank fails: they stay as they are.
 
-    Not those that were sent as they were, where a discovery would de-identify.
+    Without those sent under ``off`` if a discovery would de-identify.
     """
     to_withdraw: int
-    """To be taken out of the bucket by the next discovery."""
+    """The next discovery withdraws them."""
     refused: int
-    """Exported ones among these, if they are so many that a person has to allow it."""
+    """The exported studies among these, if they are so many that a person must allow it."""
     withdrawn: int
-    """Nothing of them is in the bucket."""
+    """None of their objects is in the bucket."""
     quarantined: int
-    """Nothing of them is in the bucket, and nobody needs to look any more."""
+    """None of their objects is in the bucket; no person needs to look any more."""
     exporting: int
-    """In the hands of a worker that began before."""
+    """A worker that began before still has them."""
     unexplained: int
-    """The marts do not know them, and no deletion was recorded: they stay as they are."""
+    """Neither the marts nor a recorded deletion explains them: they stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The study that has waited longest, of those that a discovery has seen."""
+    """The study in the queue that has waited longest."""
 
     study_id: str
     since: datetime
@@ -108,7 +108,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class NeedyStudy:
-    """A study that nobody tries again until a person says so."""
+    """A study that is not tried again without ``eden retry``."""
 
     study_id: str
     organization_id: str
@@ -116,7 +116,7 @@ class NeedyStudy:
     since: datetime
     codes: tuple[str, ...]
     errors: tuple[str, ...]
-    """``CODE: what``, the first :data:`ERRORS_LISTED` of them."""
+    """``CODE: SUBJECT``, the first :data:`ERRORS_LISTED` errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class ImageCount:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """Where the studies stand.
+    """The states of the studies.
 
     ``eligible`` is the sum of the six statuses that follow it.
     """
@@ -155,9 +155,9 @@ class Funnel:
 
 
 def read_funnel(connection: Connection, *, deidentifies: bool = False) -> Funnel | None:
-    """Read where the studies stand; None where the marts were never built.
+    """Read the states of the studies; None if the marts were never built.
 
-    ``deidentifies`` says that a discovery would de-identify (:func:`withdrawal.decide`).
+    ``deidentifies``: a discovery would de-identify (:func:`verdicts.decide`).
     """
     if not _is_built(connection):
         return None

@@ -58,7 +58,7 @@ class InBucket:
 
 
 def in_bucket(connection: Connection, organization_id: UUID) -> InBucket:
-    """Count what :func:`empty_bucket` would remove."""
+    """Count the objects that :func:`empty_bucket` would remove."""
     row = connection.execute(_OBJECTS, {"id": organization_id}).fetchone()
     return InBucket(*row) if row else InBucket(0, 0)
 

@@ -1,14 +1,14 @@
-"""Studies that are no longer eligible leave the bucket (design, section 5).
+"""Withdraws studies that are no longer eligible (design, section 5, "Withdrawal").
 
-Decided for all of them at once, so that a mass of them is noticed; carried out one by one. Evidence
-is a row of ``study_eligibility`` that says which criterion a study fails, or a deletion that
-``validate`` recorded and that nobody took back. A study that is merely absent from the marts stays.
+The decision is made for all studies at once, so that it can refuse a mass of them, and carried out
+one by one. Evidence is a row of ``study_eligibility`` with the criteria that a study fails, or a
+deletion that ``validate`` recorded. A study that is merely absent from the marts stays.
 
-The rank of a doctor moves by itself, through studies that have nothing to do with the one in
-question. So criterion 4 alone freezes a study that is in the bucket as it is; one that never got
-there completely is withdrawn like any other, since nobody would ever complete it. So is one that
-was sent as it was before de-identification was chosen: it can't be sent again, having no eligible
-row, and a study that is missing weighs less than one that names its patient (docs/decisions/0011).
+The rank of a doctor changes because of other studies. So criterion 4 alone freezes a study that is
+completely in the bucket. Two kinds of study are withdrawn instead: an incomplete study, which no
+run would complete; and a study sent before de-identification was chosen, because without an
+eligible row it cannot be sent again, and an identified study is worse than a missing one
+(docs/decisions/0011).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from dicom_export.publish.study_objects import StudyObjects
 from eden.postgres import Connection
 
 MASS_PERCENT = 5
-"""More of the exported studies than this is not withdrawn unasked. A single study is never a mass,
-however small the dataset."""
+"""The largest share of the exported studies that is withdrawn without permission. A single study is
+always allowed, in a dataset of any size."""
 
 _DECISION_LOCK = 0x6564656E03
 
-# Deletions and staging are looked at last: not at all for a study that the marts know. What is in
-# quarantine has nothing in the bucket, and stays there until a person looks.
+# Deletions and staging are read last, and only for studies that the marts do not have. A
+# quarantined study has no object in the bucket, and waits for a person.
 JUDGED = f"""
 judged AS MATERIALIZED (
     SELECT s.study_id, s.withdrawal,
@@ -77,7 +77,7 @@ judged AS MATERIALIZED (
     FROM judged
 ), verdicts AS MATERIALIZED (
     SELECT *, CASE
-        -- What was begun is brought to its end.
+        -- A withdrawal that was begun is completed.
         WHEN withdrawal IS NOT NULL AND NOT is_published THEN 'to_withdraw'
         WHEN reasons = ARRAY[]::text[] THEN 'unexplained'
         WHEN reasons = ARRAY['has_ranked_signer'] AND is_published THEN 'frozen'
@@ -86,13 +86,13 @@ judged AS MATERIALIZED (
     FROM reasoned
 )
 """
-"""Every study of the ledger that is not eligible, with what is to become of it and why.
+"""Every study of the ledger that is not eligible, with its verdict and the reasons.
 
-Those in other workers' hands are left out. Takes the parameter ``deidentifies``: whether what is
-sent now is de-identified.
+Studies with a running lease are left out. The parameter ``deidentifies``: whether this run
+de-identifies.
 """
 
-# One statement, since a build may replace the marts between two: what is counted is decided.
+# One statement, because a build may replace the marts between two: it counts and decides the same.
 WEIGHED = f"""
 {JUDGED}, tally AS MATERIALIZED (
     SELECT
@@ -114,9 +114,9 @@ WEIGHED = f"""
     FROM tally
 )
 """
-"""As :data:`JUDGED`, and whether as many as are to be withdrawn may be.
+"""As :data:`JUDGED`, and whether this number of withdrawals is allowed.
 
-Takes the parameters ``percent`` and ``allow_mass``, too.
+Also takes the parameters ``percent`` and ``allow_mass``.
 """
 
 _FORESEEN = f"""
@@ -124,7 +124,7 @@ WITH {WEIGHED}
 SELECT found, objects, published, exported, is_allowed FROM weighed
 """
 
-# Evidence that is gone before anything was removed counts no longer.
+# Evidence that disappears before the first removal takes the decision back.
 _DECIDED = f"""
 WITH {WEIGHED}, decided AS (
     UPDATE ops.study_exports AS s
@@ -165,16 +165,16 @@ WHERE withdrawal IS NOT NULL AND status <> 'withdrawn'
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be withdrawn now, and what is not although it should."""
+    """The studies to withdraw now, and those refused."""
 
     pending: int
-    """Studies to be withdrawn, those among them that an earlier run did not get to."""
+    """Studies to withdraw, with those that an earlier run did not reach."""
     objects: int
-    """Objects of the bucket that go with them, or would if it were allowed."""
+    """Their objects in the bucket."""
     refused: int
-    """Exported studies that are not withdrawn, since there are so many of them."""
+    """Exported studies that are not withdrawn, because they are too many."""
     exported: int
-    """Exported studies in all."""
+    """All exported studies."""
     at: datetime
     """The database's time, after the decision."""
 
@@ -188,13 +188,13 @@ def preview(connections: Connections, *, allow_mass: bool, deidentifies: bool) -
 
 
 def decide(connections: Connections, *, allow_mass: bool, deidentifies: bool) -> Decision:
-    """Note which studies are to be withdrawn, unless they are a mass and that is not allowed.
+    """Record the studies to withdraw, unless they are too many without ``allow_mass``.
 
-    ``deidentifies`` says that what is sent now is de-identified: then what was frozen as it was
-    sent before is withdrawn as well.
+    ``deidentifies``: this run de-identifies, so frozen studies that were sent under ``off`` are
+    withdrawn as well.
     """
     with connections.borrow() as connection, connection.transaction():
-        # Two at once would each allow what only one may.
+        # Two decisions at once would each use the whole allowance.
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_DECISION_LOCK,))
         choices = {"allow_mass": allow_mass, "deidentifies": deidentifies}
         return _weigh(connection, _DECIDED, **choices)[1]
@@ -217,7 +217,7 @@ def _weigh(connection: Connection, query: LiteralString, **choices: bool) -> tup
 
 @dataclass(frozen=True, slots=True)
 class Withdrawer:
-    """Takes studies out of the bucket. Used by several threads at once."""
+    """Removes studies from the bucket. Several threads share it."""
 
     store: Bucket
     ledger: Ledger
@@ -225,7 +225,7 @@ class Withdrawer:
     def withdraw(self, lease: Lease) -> tuple[StudyStatus, StudyResult]:
         """Remove one study: ``metadata.json`` first, then all that lies under its prefix.
 
-        WITHDRAWN where nothing is left of it, else INCOMPLETE.
+        Returns WITHDRAWN if no object is left, else INCOMPLETE, with the result.
 
         Raises:
             LeaseLost: another worker took the study over; this one stopped writing.
