@@ -24,6 +24,7 @@ from eden.settings import DestinationDatabase, Export, load
 from tests.support.exporting import PLANTED, Hospital, Image, Study, an_id, dicom
 from tests.support.exporting import hospital as hospital  # noqa: PLC0414  # fixture
 from tests.support.exporting import requests as requests  # noqa: PLC0414  # fixture
+from tests.support.marts import insert
 
 SECRET = "a secret of this test, long enough to be one"
 
@@ -150,24 +151,34 @@ def test_a_report_loses_the_names_that_the_warehouse_knows(
         "UPDATE analytics.eligible_reports SET practitioner_id = %s WHERE report_id = %s",
         (signer, study.report_id),
     )
-    with hospital.database.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO analytics.dim_practitioners VALUES (%s, %s, %s, %s)",
-            [
-                # Who signs may belong to another organization.
-                (signer, elsewhere, "Lucía", "Berrondo"),
-                (colleague, study.organization_id, "Ramiro", "Etcheverry"),
-                (stranger, elsewhere, "Opacidad", "Basal"),
-            ],
+    for practitioner, organization, first_name, last_name in (
+        # Who signs may belong to another organization.
+        (signer, elsewhere, "Lucía", "Berrondo"),
+        (colleague, study.organization_id, "Ramiro", "Etcheverry"),
+        (stranger, elsewhere, "Opacidad", "Basal"),
+    ):
+        insert(
+            hospital.database,
+            "dim_practitioners",
+            practitioner_id=practitioner,
+            organization_id=organization,
+            first_name=first_name,
+            last_name=last_name,
         )
-    hospital.database.execute(
-        "INSERT INTO analytics.dim_technicians VALUES (%s, 'Zoilo', 'Quintanilla')",
-        (study.organization_id,),
+    insert(
+        hospital.database,
+        "dim_technicians",
+        organization_id=study.organization_id,
+        first_name="Zoilo",
+        last_name="Quintanilla",
     )
-    hospital.database.execute(
-        "INSERT INTO analytics.dim_facilities VALUES (%s, 'Sede Tarapuy', "
-        """'{"street": {"name": "Ibirapitá", "number": 1200}}', 'Guaviyú')""",
-        (study.organization_id,),
+    insert(
+        hospital.database,
+        "dim_facilities",
+        organization_id=study.organization_id,
+        facility_name="Sede Tarapuy",
+        address='{"street": {"name": "Ibirapitá", "number": 1200}}',
+        city="Guaviyú",
     )
     hospital.set_report(
         study,

@@ -20,6 +20,7 @@ from eden.embedded import EmbeddedServices
 from eden.settings import DestinationDatabase, load
 from eden.warehouse import schema
 from tests.conftest import administrator
+from tests.support.marts import create_marts
 
 IMPATIENCE = Timeouts(poll=0.01, start=0.2, claim=0.2, queue=0.5)
 MAX_ATTEMPTS = 5
@@ -76,6 +77,7 @@ class World:
     def add_studies(self, count: int) -> list[str]:
         rows = self.database.execute(
             "INSERT INTO analytics.eligible_studies "
+            "(study_id, organization_id, doctor_rank, fingerprint) "
             "SELECT gen_random_uuid(), gen_random_uuid(), 2, '' FROM generate_series(1, %s) "
             "RETURNING study_id::text",
             (count,),
@@ -219,10 +221,7 @@ def warehouse(running: EmbeddedServices) -> Iterator[DestinationDatabase]:
         connection.execute(f"CREATE DATABASE {name}")
     with postgres.connect(settings, application_name="test", autocommit=True) as database:
         schema.migrate(database)
-        database.execute(
-            "CREATE SCHEMA analytics; CREATE TABLE analytics.eligible_studies "
-            "(study_id uuid, organization_id uuid, doctor_rank integer, fingerprint text)"
-        )
+        create_marts(database, "eligible_studies")
     yield settings
     with administrator(running) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

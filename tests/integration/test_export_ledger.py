@@ -30,6 +30,7 @@ from eden.errors import UsageError
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.support.exporting import PLANTED, Hospital, Image, Study, an_id
 from tests.support.exporting import requests as requests  # noqa: PLC0414  # fixture
+from tests.support.marts import create_marts, insert
 
 CRITERIA = (
     "has_eligible_modality",
@@ -54,10 +55,13 @@ class Ward(Hospital):
     def judge(self, study: Study, *failed: str) -> None:
         """Let the marts say which criteria a study fails; without any it is eligible."""
         self.forget(study)
-        values = [name not in failed for name in CRITERIA]
-        self.database.execute(
-            "INSERT INTO analytics.study_eligibility VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (study.study_id, study.organization_id, *values, not failed),
+        insert(
+            self.database,
+            "study_eligibility",
+            study_id=study.study_id,
+            organization_id=study.organization_id,
+            **{name: name not in failed for name in CRITERIA},
+            is_eligible=not failed,
         )
         if not failed:
             self._move(study, "aside", "analytics")
@@ -391,10 +395,7 @@ def test_more_than_one_in_twenty_is_a_mass_but_one_never_is(
     services: Any, exported: int, leaving: int, refused: int
 ) -> None:
     with services.warehouse() as database:
-        database.execute("CREATE SCHEMA analytics")
-        database.execute("CREATE TABLE analytics.eligible_studies (study_id uuid)")
-        columns = ", ".join(f"{name} boolean" for name in CRITERIA)
-        database.execute(f"CREATE TABLE analytics.study_eligibility (study_id uuid, {columns})")
+        create_marts(database, "eligible_studies", "study_eligibility")
         database.execute(
             "INSERT INTO ops.study_exports (study_id, organization_id, fingerprint, status) "
             "SELECT gen_random_uuid(), gen_random_uuid(), '', 'exported' "
@@ -406,7 +407,7 @@ def test_more_than_one_in_twenty_is_a_mass_but_one_never_is(
             "SELECT study_id, 'm', 'metadata', '', 0 FROM ops.study_exports"
         )
         database.execute(
-            "INSERT INTO analytics.study_eligibility "
+            f"INSERT INTO analytics.study_eligibility (study_id, {', '.join(CRITERIA)}) "
             "SELECT study_id, true, false, true, true, true, true FROM ops.study_exports LIMIT %s",
             (leaving,),
         )

@@ -50,6 +50,7 @@ from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.support.exporting import PLANTED, Hospital, Image, Study, an_id, dicom
 from tests.support.exporting import hospital as hospital  # noqa: PLC0414  # fixture
 from tests.support.exporting import requests as requests  # noqa: PLC0414  # fixture
+from tests.support.marts import insert
 from tests.support.watched_s3 import WatchedS3, watched_s3
 from tests.support.web import web_server
 
@@ -995,10 +996,18 @@ def test_a_chosen_study_is_exported_at_once_even_if_it_is_to_wait(hospital: Hosp
 
 def test_what_cannot_be_chosen_says_why(hospital: Hospital) -> None:
     not_eligible = an_id()
-    hospital.database.execute(
-        "INSERT INTO analytics.study_eligibility "
-        "VALUES (%s, %s, true, false, true, true, true, false, false)",
-        (not_eligible, an_id()),
+    insert(
+        hospital.database,
+        "study_eligibility",
+        study_id=not_eligible,
+        organization_id=an_id(),
+        has_eligible_modality=True,
+        is_chest=False,
+        has_signed_report=True,
+        has_ranked_signer=True,
+        is_not_demo=True,
+        is_not_migrated=False,
+        is_eligible=False,
     )
     settings = hospital.settings()
     with pytest.raises(dicom_export.StudyNotEligible, match="not a chest study; it was migrated"):

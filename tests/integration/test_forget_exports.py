@@ -174,7 +174,9 @@ def test_no_discovery_brings_it_back(hospital: Hospital, worker: Worker) -> None
     assert hospital.discover().counts == {}
     with pytest.raises(dicom_export.StudyNotEligible):
         hospital.database.execute(
-            "INSERT INTO analytics.study_eligibility "
+            "INSERT INTO analytics.study_eligibility (study_id, organization_id, "
+            "has_eligible_modality, is_chest, has_signed_report, has_ranked_signer, is_not_demo, "
+            "is_not_migrated, is_eligible) "
             "SELECT study_id, organization_id, true, true, true, true, true, true, true "
             "FROM analytics.eligible_studies"
         )

@@ -17,6 +17,7 @@ from eden.paths import PROJECT_ROOT
 from eden_cli import alarms, cli
 from tests.conftest import Services
 from tests.support.exporting import MARTS
+from tests.support.marts import create_marts
 
 NORTE, SUR = UUID(int=1), UUID(int=2)
 STUDY = UUID(int=9)
@@ -27,7 +28,7 @@ def ledger(services: Services) -> Iterator[psycopg.Connection]:
     """Two organizations, read and built a moment ago."""
     with services.warehouse() as warehouse:
         register(warehouse, [SourceOrganization(NORTE, "norte"), SourceOrganization(SUR, "sur")])
-        warehouse.execute(MARTS)
+        create_marts(warehouse, *MARTS)
         warehouse.execute("UPDATE ops.organizations SET registered_at = now() - interval '9 days'")
         beat(warehouse)
         change(warehouse, minutes=1)

@@ -27,6 +27,7 @@ from eden_cli import status_page
 from tests.conftest import Services
 from tests.support import zoo
 from tests.support.logins import login
+from tests.support.marts import create_marts
 
 DBT = Path(sys.executable).parent / "dbt"
 MARTS = ("dim_facilities", "dim_modalities", "dim_practitioners", "dim_technicians", "fact_studies")
@@ -386,8 +387,7 @@ def test_a_warehouse_without_marts_has_tenants_without_views(services: Services)
         assert found.problems() == {}
         with tenant_session(found, NORTE) as session:
             assert readable_relations(session) == []
-        warehouse.execute("CREATE SCHEMA analytics")
-        warehouse.execute("CREATE TABLE analytics.dim_facilities (organization_id uuid)")
+        create_marts(warehouse, "dim_facilities")
         tenants.restore(warehouse)
         assert found.problems() == {}
         with tenant_session(found, NORTE) as session:

@@ -23,41 +23,22 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian,
 import dicom_export
 from dicom_export.publish.bucket import Bucket
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
+from tests.support.marts import create_marts, insert
 
 PLANTED = "ZZPLANTED"
 """Stands in every name, number, path and report of a patient; may appear nowhere else."""
 
-MARTS = """
-CREATE SCHEMA analytics;
-CREATE TABLE analytics.eligible_studies (
-    study_id uuid, organization_id uuid, patient_id uuid, study_instance_uid text,
-    accession_number text, dicom_description text, modality_code text, body_part_identifier text,
-    body_part_name text, facility_id uuid, performed_at timestamptz, doctor_rank integer,
-    series_count bigint, image_count bigint, report_count bigint, fingerprint text
-);
-CREATE TABLE analytics.eligible_reports (
-    report_id uuid, study_id uuid, organization_id uuid, practitioner_id uuid,
-    doctor_rank integer, content text, signed_at timestamptz, updated_at timestamptz
-);
-CREATE TABLE analytics.eligible_images (
-    image_id uuid, series_id uuid, study_id uuid, organization_id uuid, series_instance_uid text,
-    series_number integer, series_description text, series_modality text, sop_instance_uid text,
-    instance_number integer, file_path text, file_size bigint, updated_at timestamptz
-);
-CREATE TABLE analytics.dim_organizations (organization_id uuid, organization_name text);
-CREATE TABLE analytics.dim_facilities (
-    organization_id uuid, facility_name text, address jsonb, city text
-);
-CREATE TABLE analytics.dim_practitioners (
-    practitioner_id uuid, organization_id uuid, first_name text, last_name text
-);
-CREATE TABLE analytics.dim_technicians (organization_id uuid, first_name text, last_name text);
-CREATE TABLE analytics.study_eligibility (
-    study_id uuid, organization_id uuid, has_eligible_modality boolean, is_chest boolean,
-    has_signed_report boolean, has_ranked_signer boolean, is_not_demo boolean,
-    is_not_migrated boolean, is_eligible boolean
-);
-"""
+MARTS = (
+    "eligible_studies",
+    "eligible_reports",
+    "eligible_images",
+    "study_eligibility",
+    "dim_organizations",
+    "dim_facilities",
+    "dim_practitioners",
+    "dim_technicians",
+)
+"""What the export reads."""
 
 
 def an_id() -> str:
@@ -136,7 +117,7 @@ class Hospital:
         self.services = services
         self.archive = archive
         self.database = services.warehouse()
-        self.database.execute(MARTS)
+        create_marts(self.database, *MARTS)
         self._make_bucket()
 
     def _make_bucket(self) -> None:
@@ -164,18 +145,35 @@ class Hospital:
         self, images: int = 2, content: str | None = f"Sin hallazgos. {PLANTED}"
     ) -> Study:
         study = Study(an_id())
-        self.database.execute(
-            "INSERT INTO analytics.eligible_studies VALUES (%s, %s, %s, %s, %s, %s, 'CR', 'TORAX', "
-            "'Tórax', NULL, 'infinity', 2, 1, %s, 1, %s)",
-            (
-                study.study_id, study.organization_id, an_id(), study.uid, f"{PLANTED}A",
-                "RX TÓRAX", images, an_id(),
-            ),
-        )  # fmt: skip
-        self.database.execute(
-            "INSERT INTO analytics.eligible_reports "
-            "VALUES (%s, %s, %s, %s, 2, %s, '2024-01-02 03:04:05.000006+00', now())",
-            (study.report_id, study.study_id, study.organization_id, an_id(), content),
+        its = {"study_id": study.study_id, "organization_id": study.organization_id}
+        insert(
+            self.database,
+            "eligible_studies",
+            **its,
+            patient_id=an_id(),
+            study_instance_uid=study.uid,
+            accession_number=f"{PLANTED}A",
+            dicom_description="RX TÓRAX",
+            modality_code="CR",
+            body_part_identifier="TORAX",
+            body_part_name="Tórax",
+            performed_at="infinity",
+            doctor_rank=2,
+            series_count=1,
+            image_count=images,
+            report_count=1,
+            fingerprint=an_id(),
+        )
+        insert(
+            self.database,
+            "eligible_reports",
+            **its,
+            report_id=study.report_id,
+            practitioner_id=an_id(),
+            doctor_rank=2,
+            content=content,
+            signed_at="2024-01-02 03:04:05.000006+00",
+            updated_at="now",
         )
         for number in range(images):
             self.add_image(study, instance_number=number + 1)
@@ -187,15 +185,23 @@ class Hospital:
         image = Image(path, sop_instance_uid, instance_number=instance_number)
         image.path.write_bytes(dicom(study, sop_instance_uid, **changes))
         study.images.append(image)
-        self.database.execute(
-            "INSERT INTO analytics.eligible_images "
-            "VALUES (%s, %s, %s, %s, %s, 1, 'PA', 'CR', %s, %s, %s, %s, now())",
-            (
-                image.image_id, study.series_id, study.study_id, study.organization_id,
-                study.series_uid, sop_instance_uid, instance_number, str(path),
-                path.stat().st_size,
-            ),
-        )  # fmt: skip
+        insert(
+            self.database,
+            "eligible_images",
+            image_id=image.image_id,
+            series_id=study.series_id,
+            study_id=study.study_id,
+            organization_id=study.organization_id,
+            series_instance_uid=study.series_uid,
+            series_number=1,
+            series_description="PA",
+            series_modality="CR",
+            sop_instance_uid=sop_instance_uid,
+            instance_number=instance_number,
+            file_path=str(path),
+            file_size=path.stat().st_size,
+            updated_at="now",
+        )
         return image
 
     def set_path(self, image: Image, file_path: str | None) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from dlt_pipelines.tables import TABLES
 from eden.paths import PROJECT_ROOT
+from tests.support.marts import contract
 
 # dbt parses the whole project.
 pytestmark = pytest.mark.slow
@@ -242,6 +243,12 @@ def test_marts_keep_a_contract_with_a_key(manifest: dict[str, Any]) -> None:
             constraint["type"] == "not_null" for constraint in mart["columns"][key]["constraints"]
         )
         assert is_not_null, mart["name"]
+
+
+def test_marts_of_tests_have_the_columns_of_the_contract(manifest: dict[str, Any]) -> None:
+    for mart in models(manifest, "marts"):
+        columns = [(name, column["data_type"]) for name, column in mart["columns"].items()]
+        assert list(contract(mart["name"]).items()) == columns
 
 
 def test_nobody_counts_twice_for_a_study(manifest: dict[str, Any]) -> None:
