@@ -60,6 +60,8 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.upper().startswith(THEIRS) or name.upper().endswith(THEIRS_AT_THE_END):
             del os.environ[name]
+    # A failing assertion of a shared helper shows its values, as one in a test does.
+    pytest.register_assert_rewrite("tests.support")
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from eden.demo.hospital import Hospital
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from tests.conftest import Services
-from tests.integration.test_export_ledger import Ward
 from tests.support.exporting import Study
+from tests.support.ward import Ward
 from tests.support.watched_s3 import WatchedS3, watched_s3
 
 WORKER = """

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from eden.settings import DestinationDatabase, SourceDatabase, load
 from eden_cli import cli
 from tests.conftest import Services
-from tests.integration.test_export_studies import Hospital
 from tests.support import zoo
+from tests.support.exporting import Hospital
 
 SECRET = "s3cret-w0rd"
 
