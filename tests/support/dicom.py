@@ -19,6 +19,7 @@ from pydicom.uid import (
 )
 
 from dicom_export.blobs import MAX_IMAGE_BYTES, Blob, Budget, Workspace
+from dicom_export.codes import Code
 from dicom_export.model import EligibleImage, EligibleStudy
 from dicom_export.prepare.checks import Inspection, inspect
 from tests.support.sources import a_study, an_image
@@ -53,6 +54,11 @@ def judged(content: bytes, like: bytes | None = None, **changes: str) -> Inspect
     """Inspect a file against the rows that it, or the file that it was made from, fits."""
     study, image = rows(like or content, **changes)
     return inspected(BytesIO(content), len(content), study, image)
+
+
+def code_of(content: bytes, like: bytes | None = None) -> Code | None:
+    """The code that stops a file, None if it passes."""
+    return judged(content, like).code
 
 
 def inspected(
