@@ -123,8 +123,6 @@ def uv_environment(given: Mapping[str, str], options: Mapping[str, str]) -> dict
             environment.setdefault(variable, separator.join(options[option].split()))
     # As pip does: take the locked version from any index. Its hash tells that it is the right one.
     environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
-    # As pip does: where Python may not write bytecode, every command compiles every module anew.
-    environment.setdefault("UV_COMPILE_BYTECODE", "1")
     return environment
 
 

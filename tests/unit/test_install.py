@@ -38,7 +38,6 @@ def test_uv_is_given_the_indexes_of_pip() -> None:
         "UV_FIND_LINKS": "/wheels,/more",
         "SSL_CERT_FILE": "/certificates.pem",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
-        "UV_COMPILE_BYTECODE": "1",
     }
 
 
@@ -47,12 +46,12 @@ def test_settings_of_uv_win_but_lead_nothing_elsewhere() -> None:
         "UV_DEFAULT_INDEX": "https://own.example.test",
         "UV_TARGET": "/elsewhere",
         "UV_REQUIRE_HASHES": "1",
-        "UV_COMPILE_BYTECODE": "0",
+        "UV_HTTP_TIMEOUT": "9",
     }
     environment = install.uv_environment(given, {"index-url": INDEX, "extra-index-url": INDEX})
     assert environment == {
         "UV_DEFAULT_INDEX": "https://own.example.test",
-        "UV_COMPILE_BYTECODE": "0",
+        "UV_HTTP_TIMEOUT": "9",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
     }
 
