@@ -22,7 +22,7 @@ from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 from dlt_pipelines import moves
 from dlt_pipelines.staging import MERGE_SCHEMA, SCHEMA
 from dlt_pipelines.streams import BLOCK_BYTES, Streams
-from dlt_pipelines.tables import TABLES, noted_as
+from dlt_pipelines.tables import TABLES, feed_key
 
 if TYPE_CHECKING:
     from dlt.common.destination.client import FollowupJobRequest, LoadJob
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 HEADER = "stream"
 """The one column of the file that dlt is given: it names a stream."""
+
+# Triggers record updates and deletions; the loader records what it inserts.
+_RECORD_CHANGES = (
+    ", recorded AS (INSERT INTO ops.study_changes (relation, organization_id, key)"
+    " SELECT DISTINCT {relation}, organization_id, key FROM written WHERE key IS NOT NULL)"
+)
 
 
 class StreamJob(PostgresCsvCopyJob):
@@ -54,11 +60,11 @@ class StreamJob(PostgresCsvCopyJob):
             client.begin_transaction(),
             client.native_connection.cursor() as cursor,
         ):
-            if stream.into == "target" and noted_as(stream.table):
+            if stream.into == "target" and feed_key(stream.table):
                 cursor.execute(
-                    "INSERT INTO ops.changed_studies (organization_id)"
-                    " SELECT unnest(%s::text[]::uuid[])",
-                    ([str(organization_id) for organization_id in stream.since],),
+                    "INSERT INTO ops.study_changes (relation, organization_id)"
+                    " SELECT %s, unnest(%s::text[]::uuid[])",
+                    (stream.table.name, [str(one) for one in stream.since]),
                 )
             cursor.copy_expert(statement, source, size=BLOCK_BYTES)
 
@@ -90,8 +96,7 @@ class CountingUpsertJob(SqlMergeFollowupJob):
         values = [column for column in columns if column not in keys]
         owner = escape("organization_id") if "organization_id" in table["columns"] else "NULL::uuid"
         spec = next((spec for spec in TABLES if spec.name == name), None)
-        noted = spec and noted_as(spec)
-        belongs_to = escape(noted[1]) if noted else "NULL::uuid"
+        key = spec and feed_key(spec)
         listed = ", ".join(columns)
         assignments = ", ".join(f"{column} = EXCLUDED.{column}" for column in values)
         old = ", ".join(f"old.{column}" for column in values)
@@ -103,9 +108,9 @@ class CountingUpsertJob(SqlMergeFollowupJob):
             f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {assignments}"
             # As stored: some types have no "=", and by jsonb's 1.5 is 1.50.
             f" WHERE ROW({old})::record *<> ROW({new})::record"
-            f" RETURNING {owner} AS organization_id, {belongs_to} AS belongs_to)"
-            f"{_note_changed_studies(noted[0]) if noted else ''}"
-            " INSERT INTO ops.sync_written (table_name, organization_id, rows)"
+            f" RETURNING {owner} AS organization_id, {escape(key) if key else 'NULL::uuid'} AS key)"
+            f"{_RECORD_CHANGES.format(relation=literal(name)) if key else ''}"
+            " INSERT INTO ops.load_counts (table_name, organization_id, rows)"
             f" SELECT {literal(name)}, organization_id, count(*) FROM written GROUP BY 2"
         ]
         if spec and moves.movable(spec):
@@ -113,21 +118,13 @@ class CountingUpsertJob(SqlMergeFollowupJob):
                 # A handful of rows against hundreds of partitions: look each up by its key.
                 "SET LOCAL enable_hashjoin = off",
                 "SET LOCAL enable_mergejoin = off",
-                "INSERT INTO ops.sync_new_rows (table_name, organization_id, id)"
+                "INSERT INTO ops.possible_moves (table_name, organization_id, id)"
                 f" SELECT {literal(name)}, new.organization_id, new.id FROM {merge} AS new"
                 f" WHERE NOT EXISTS (SELECT FROM {target} AS old"
                 " WHERE old.organization_id = new.organization_id AND old.id = new.id)",
                 *statements,
             ]
         return statements
-
-
-def _note_changed_studies(column: str) -> str:
-    """For the marts: triggers note what was updated, and can't tell what was inserted."""
-    return (
-        f", noted AS (INSERT INTO ops.changed_studies (organization_id, {column})"
-        " SELECT DISTINCT organization_id, belongs_to FROM written WHERE belongs_to IS NOT NULL)"
-    )
 
 
 class StreamingClient(PostgresClient):

@@ -22,9 +22,9 @@ from eden.errors import NotForgotten, UnknownOrganization, UsageError
 from eden.postgres import Connection
 from eden.warehouse import tenants
 
-KEPT = ("ops.organizations", "ops.tenant_roles", "ops.changed_studies", "ops.stale_keys")
+KEPT = ("ops.organizations", "ops.tenant_roles", "ops.study_changes")
 """Tables of ``ops`` that keep rows of a forgotten organization: its names; its role, until that is
-gone; and what the marts are still to be told."""
+gone; and the changes that the marts have not used yet."""
 
 _KNOWN = """
 SELECT
@@ -58,12 +58,12 @@ SELECT 'ops.acceptances', count(*) FROM ops.acceptances
     JOIN ops.study_exports USING (study_id) WHERE organization_id = %(id)s
 """
 
-# Dropping a partition fires no trigger. The marts lose its rows in the same transaction; that its
-# studies are noted is for a model that somebody builds by hand just then, and that would write old
-# rows after it. A study that moved to another organization still names the machine that made it.
-_NOTE_STUDIES = """
-INSERT INTO ops.changed_studies (organization_id, study_id)
-SELECT organization_id, id FROM staging.pacs_studies
+# Dropping a partition fires no trigger. The marts lose its rows in the same transaction; the
+# changes are for a model that is being built by hand at that moment and writes old rows after it.
+# A study that moved to another organization still names the modality that made it.
+_RECORD_STUDIES = """
+INSERT INTO ops.study_changes (relation, organization_id, key)
+SELECT 'pacs_studies', organization_id, id FROM staging.pacs_studies
 WHERE organization_id = %(id)s OR modality_id IN (
     SELECT id FROM staging.pacs_modalities WHERE organization_id = %(id)s
 )
@@ -174,7 +174,7 @@ def remove(warehouse: Connection, organization: KnownOrganization) -> None:
 def _remove(warehouse: Connection, organization: KnownOrganization) -> None:
     parameters = {"id": organization.id}
     ledger.announce(warehouse, uuid.uuid4(), "organization forgotten")
-    warehouse.execute(_NOTE_STUDIES, parameters)
+    warehouse.execute(_RECORD_STUDIES, parameters)
     # Detaches the partitions too. What somebody has hung from them goes as well: it shows the same
     # patients.
     warehouse.execute(

@@ -95,12 +95,14 @@ def announce(warehouse: Connection, run_id: UUID, reason: str) -> None:
 
     A crash between the two costs a needless build; the other order could cost a missed one.
     """
-    warehouse.execute("INSERT INTO ops.changes (run_id, reason) VALUES (%s, %s)", (run_id, reason))
+    warehouse.execute(
+        "INSERT INTO ops.build_requests (run_id, reason) VALUES (%s, %s)", (run_id, reason)
+    )
 
 
 def clear_written(warehouse: Connection) -> None:
     """Forget the counts of an earlier load."""
-    warehouse.execute("TRUNCATE ops.sync_written")
+    warehouse.execute("TRUNCATE ops.load_counts")
 
 
 def written(warehouse: Connection, table: TableSpec) -> dict[UUID, int]:
@@ -108,7 +110,7 @@ def written(warehouse: Connection, table: TableSpec) -> dict[UUID, int]:
     rows = warehouse.execute(
         """
         SELECT coalesce(organization_id, %s), sum(rows)::bigint
-        FROM ops.sync_written WHERE table_name = %s GROUP BY 1
+        FROM ops.load_counts WHERE table_name = %s GROUP BY 1
         """,
         (NOBODY, table.name),
     )
@@ -144,7 +146,7 @@ def note_new_partitions(
     """Note, before they are filled, partitions whose every row will be new, for ``moves``."""
     with warehouse.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO ops.sync_new_rows (table_name, organization_id) VALUES (%s, %s)",
+            "INSERT INTO ops.possible_moves (table_name, organization_id) VALUES (%s, %s)",
             [(table.name, organization_id) for organization_id in organizations],
         )
 
@@ -256,9 +258,9 @@ _PRUNE: tuple[LiteralString, ...] = (
     f"DELETE FROM ops.sync_runs WHERE finished_at {_OLD}",
     f"DELETE FROM ops.sync_heartbeats WHERE finished_at {_OLD}",
     f"""
-    DELETE FROM ops.changes WHERE created_at {_OLD}
-        AND change_id < (SELECT max(change_id) FROM ops.changes)
-        AND change_id <= (SELECT changes_seen FROM ops.builds ORDER BY build_id DESC LIMIT 1)
+    DELETE FROM ops.build_requests WHERE created_at {_OLD}
+        AND request_id < (SELECT max(request_id) FROM ops.build_requests)
+        AND request_id <= (SELECT requests_seen FROM ops.builds ORDER BY build_id DESC LIMIT 1)
     """,
     f"""
     DELETE FROM ops.builds WHERE finished_at {_OLD}

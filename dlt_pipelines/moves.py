@@ -26,11 +26,11 @@ def movable(table: TableSpec) -> bool:
 
 
 def apply(warehouse: Connection) -> int:
-    """Finish the moves of the rows in ``ops.sync_new_rows``; return how many rows had moved.
+    """Finish the moves of the rows in ``ops.possible_moves``; return how many rows had moved.
 
     The list is emptied in the same transaction: where a run dies before, the next one applies it.
     """
-    row = warehouse.execute("SELECT EXISTS (SELECT FROM ops.sync_new_rows)").fetchone()
+    row = warehouse.execute("SELECT EXISTS (SELECT FROM ops.possible_moves)").fetchone()
     if row is None or not row[0]:
         return 0
     with warehouse.transaction():
@@ -38,14 +38,14 @@ def apply(warehouse: Connection) -> int:
         for table in TABLES:
             if movable(table) and _find(warehouse, table):
                 moved += _move(warehouse, table)
-        warehouse.execute("DELETE FROM ops.sync_new_rows")
+        warehouse.execute("DELETE FROM ops.possible_moves")
     return moved
 
 
 def _find(warehouse: Connection, table: TableSpec) -> bool:
     """Note where else the new rows of a table are, in a temporary table ``moved``."""
     row = warehouse.execute(
-        "SELECT count(*), count(*) - count(id) FROM ops.sync_new_rows WHERE table_name = %s",
+        "SELECT count(*), count(*) - count(id) FROM ops.possible_moves WHERE table_name = %s",
         (table.name,),
     ).fetchone()
     rows, partitions = row or (0, 0)
@@ -59,7 +59,7 @@ def _find(warehouse: Connection, table: TableSpec) -> bool:
             """
             CREATE TEMPORARY TABLE moved ON COMMIT DROP AS
             WITH noted AS (
-                SELECT organization_id, id FROM ops.sync_new_rows WHERE table_name = {name}
+                SELECT organization_id, id FROM ops.possible_moves WHERE table_name = {name}
             ), new AS (
                 SELECT organization_id, id FROM noted WHERE id IS NOT NULL
                 UNION

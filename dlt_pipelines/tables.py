@@ -66,18 +66,17 @@ def children_of(table: TableSpec) -> list[TableSpec]:
     return [spec for spec in TABLES if spec.parent is not None and spec.parent.table == table.name]
 
 
-def noted_as(table: TableSpec) -> tuple[str, str] | None:
-    """How a changed row is noted in ``ops.changed_studies``: its column there, and the row's own.
+def feed_key(table: TableSpec) -> str | None:
+    """The column whose value a changed row writes to ``ops.study_changes`` as its key.
 
-    None for a table whose rows do not belong to a study. A row two steps away is noted by the
-    series that it names.
+    It leads to the row's study: the study's id, or for an image that of its series. None for a
+    table whose rows belong to no study.
     """
     if table.name == STUDIES:
-        return "study_id", "id"
-    if table.parent is None:
-        return None
-    column = {STUDIES: "study_id", SERIES: "series_id"}.get(table.parent.table)
-    return (column, table.parent.column) if column else None
+        return "id"
+    if table.parent is not None and table.parent.table in (STUDIES, SERIES):
+        return table.parent.column
+    return None
 
 
 def needed_columns(table: TableSpec) -> list[tuple[TableSpec, set[str]]]:

@@ -21,9 +21,9 @@ from eden.warehouse.tenants import Tenant
 from eden_cli import export_status, output
 
 _OLDEST_CHANGE = """
-SELECT min(created_at) FROM ops.changes
-WHERE change_id > coalesce(
-    (SELECT changes_seen FROM ops.builds ORDER BY build_id DESC LIMIT 1), 0
+SELECT min(created_at) FROM ops.build_requests
+WHERE request_id > coalesce(
+    (SELECT requests_seen FROM ops.builds ORDER BY build_id DESC LIMIT 1), 0
 )
 """
 

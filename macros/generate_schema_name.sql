@@ -1,4 +1,4 @@
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {#- dbt would write <target>_<custom>: schemas that no grant and no clean-up knows of. -#}
+    {#- dbt would use <target>_<custom>: a schema without our grants and clean-up. -#}
     {{ target.schema }}
 {%- endmacro %}

@@ -1,10 +1,10 @@
 {% macro require_reference_data() %}
     {#-
-        `dbt run` loads no seeds. On an empty warehouse it shall work all the same, so it finds
-        empty tables there; on one that holds studies, building without the reference data would
-        call no study a chest study, and is refused.
-        Only `run`: the other commands either load the seeds or do not need them. The references
-        stand outside the condition because dbt collects them once, whichever command parses.
+        `dbt run` loads no seeds. It must work on an empty warehouse, so the macro makes empty tables
+        for them. With studies and without reference data no study would be a chest study: the
+        macro refuses that.
+        Only `run`: the other commands load the seeds or do not need them. The references are outside
+        of the condition because dbt collects them at parse time, for any command.
     -#}
     {%- set studies = source('pacs', 'pacs_studies') -%}
     {%- set chest_terms = ref('chest_terms') -%}

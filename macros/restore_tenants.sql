@@ -1,9 +1,8 @@
 {% macro restore_tenants() %}
     {#-
-        dbt drops the tenants' views with every mart that it replaces, also when it is typed by hand
-        for one model. The function looks for what is missing and is nearly free where nothing is.
-        It comes with the warehouse's migrations: one that `eden` has not touched since has no tenants
-        to restore.
+        dbt drops the tenants' views with every mart that it replaces, also in a `dbt run` by hand. The
+        function restores missing views, and costs next to nothing where none is missing. A
+        warehouse that `eden` has not migrated yet has no function and no tenants.
     -#}
     do $restore_tenants$
     begin

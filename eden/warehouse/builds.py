@@ -70,11 +70,11 @@ def build() -> BuildSummary:
     warehouse = load(DestinationDatabase)
     with warehouse_lock(warehouse, "build") as connection:
         schema.migrate(connection)
-        changes, project = _newest_change(connection), _project_hash()
+        requests, project = _newest_request(connection), _project_hash()
         last = _last_build(connection)
         if (
             last
-            and (changes, project) == (last.changes_seen, last.project_hash)
+            and (requests, project) == (last.requests_seen, last.project_hash)
             and _is_as_built(connection, last)
         ):
             return BuildSummary(built=False)
@@ -83,9 +83,9 @@ def build() -> BuildSummary:
         for remedy in tenants.remedies(tenants.read(connection)):
             logger.warning("tenants: %s", remedy)
         connection.execute(
-            "INSERT INTO ops.builds (changes_seen, project_hash, views_hash, started_at) "
+            "INSERT INTO ops.builds (requests_seen, project_hash, relations_hash, started_at) "
             "VALUES (%s, %s, %s, %s)",
-            (changes, project, _relations_hash(connection), started_at),
+            (requests, project, _relations_hash(connection), started_at),
         )
         return BuildSummary(True, summary.passed, round(time.monotonic() - started, 3))
 
@@ -189,11 +189,13 @@ def _has_marts(connection: Connection) -> bool:
 def is_build_due(connection: Connection) -> bool:
     """Whether a load or a deletion is newer than the last build."""
     last = _last_build(connection)
-    return _newest_change(connection) > (0 if last is None else last.changes_seen)
+    return _newest_request(connection) > (0 if last is None else last.requests_seen)
 
 
-def _newest_change(connection: Connection) -> int:
-    row = connection.execute("SELECT coalesce(max(change_id), 0) FROM ops.changes").fetchone()
+def _newest_request(connection: Connection) -> int:
+    row = connection.execute(
+        "SELECT coalesce(max(request_id), 0) FROM ops.build_requests"
+    ).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -202,14 +204,14 @@ def _newest_change(connection: Connection) -> int:
 class _Build:
     """A row of ``ops.builds``."""
 
-    changes_seen: int
+    requests_seen: int
     project_hash: str
     relations_hash: str | None
 
 
 def _last_build(connection: Connection) -> _Build | None:
     row = connection.execute(
-        "SELECT changes_seen, project_hash, views_hash FROM ops.builds "
+        "SELECT requests_seen, project_hash, relations_hash FROM ops.builds "
         "ORDER BY build_id DESC LIMIT 1"
     ).fetchone()
     return _Build(*row) if row else None

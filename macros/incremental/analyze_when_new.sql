@@ -1,8 +1,9 @@
 {% macro analyze_when_new() -%}
     {#-
-        The models that follow are planned by what the planner knows of this one. Later the server
-        looks after that itself: a full look at every build would cost more than the build.
+        The statistics of a new table plan the models after it. Later autovacuum keeps them: ANALYZE at
+        every build would cost more than the build.
     -#}
+    {%- if model.config.materialized == 'incremental' -%}
     do $analyze$
     begin
         if (select reltuples <= 0 from pg_catalog.pg_class where oid = '{{ this }}'::regclass) then
@@ -10,4 +11,5 @@
         end if;
     end
     $analyze$;
+    {%- endif -%}
 {%- endmacro %}

@@ -1,10 +1,10 @@
-{#- Small, and a change of one row makes studies stale: hence a table that tells them. -#}
+{#- A table, because models with a row per study follow its changes. -#}
 {{ config(
     materialized='incremental',
-    incremental_strategy='differences',
+    incremental_strategy='replace_changed_rows',
     unique_key='body_part_id',
-    meta={'told': 'jsonb_build_array(body_part_identifier, body_part_name, is_chest)'},
-    pre_hook='{{ tell_when_new() }}',
+    meta={'feed_columns': ['body_part_identifier', 'body_part_name', 'is_chest']},
+    pre_hook='{{ publish_full_build() }}',
 ) }}
 
 with body_parts as (
@@ -25,7 +25,7 @@ final as (
         body_parts.body_part_name,
 
         -- booleans
-        -- One by one: joined together, the end of one and the start of the other could make a term.
+        -- Not joined into one text: the end of one and the start of the other could make a term.
         coalesce(
             {{ fold_text('body_parts.body_part_name') }} like any(chest.patterns)
             or {{ fold_text('body_parts.body_part_identifier') }} like any(chest.patterns),

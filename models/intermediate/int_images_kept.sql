@@ -29,12 +29,12 @@ final as (
         -- timestamps
         images.updated_at
     from images
-    -- An image that another organization's row points to belongs to neither.
+    -- An image and a series of different organizations do not belong together.
     inner join series
         on
             images.series_id = series.series_id
             and images.organization_id = series.organization_id
-    -- What is not known to be undeleted is deleted: NULL satisfies neither condition.
+    -- NULL counts as deleted: it satisfies neither condition.
     where
         not images.is_deleted
         and not series.is_deleted

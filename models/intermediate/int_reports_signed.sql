@@ -17,7 +17,7 @@ final as (
         signed_at,
         updated_at
     from reports
-    -- What is not known to be active and undeleted is not signed: NULL satisfies neither condition.
+    -- NULL counts as inactive and as deleted: it satisfies neither condition.
     where
         report_status = 'SIGNED'
         and is_active

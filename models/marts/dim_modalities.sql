@@ -1,4 +1,4 @@
-{{ config(unique_key='modality_id', meta={'told': 'modality_code'}) }}
+{{ config(unique_key='modality_id', meta={'feed_columns': ['modality_code']}) }}
 
 with modalities as (
     select * from {{ ref('stg_pacs__modalities') }}

@@ -1,4 +1,4 @@
-{{ config(unique_key='organization_id', meta={'told': 'is_demo'}) }}
+{{ config(unique_key='organization_id', meta={'feed_columns': ['is_demo']}) }}
 
 with organizations as (
     select * from {{ ref('stg_pacs__organizations') }}
@@ -26,10 +26,10 @@ final as (
         organizations.created_at,
         organizations.updated_at,
 
-        -- Not known counts as demo: nothing of such an organization is ranked or exported.
+        -- Unknown counts as demo: a demo organization is neither ranked nor exported.
         coalesce(organizations.is_demo, true) as is_demo
     from organizations
-    -- The source goes on naming an organization that was forgotten here.
+    -- The source still lists organizations that were removed from the warehouse.
     left join registered on organizations.organization_id = registered.organization_id
     where registered.removed_at is null
 )

@@ -1,10 +1,10 @@
 {{ config(
     unique_key='practitioner_id',
-    meta={'told': 'case when is_selected then doctor_rank end'},
+    meta={'feed_columns': ['doctor_rank'], 'feed_rows': 'is_selected'},
 ) }}
 
 with signers as (
-    select * from {{ ref('int_study_signers') }}
+    select * from {{ ref('fact_study_signers') }}
 ),
 
 organizations as (
@@ -16,7 +16,7 @@ modality_codes as (
 ),
 
 totals as (
-    -- Migrated studies are among them: who signed them signed them, whatever system they came from.
+    -- Migrated studies count: the rank is about signing, in whatever system.
     select
         signers.practitioner_id,
         count(*) as total_signed_chest_studies
@@ -34,7 +34,7 @@ ranked as (
     select
         practitioner_id,
         total_signed_chest_studies,
-        -- Equal totals need an order that is the same at every build, or studies would come and go.
+        -- Equal totals need a stable order: else doctors would enter and leave the chosen ranks.
         row_number() over (order by total_signed_chest_studies desc, practitioner_id asc)::integer
             as doctor_rank
     from totals

@@ -1,23 +1,22 @@
 {{ config(
-    incremental_strategy='stale_studies',
+    incremental_strategy='append',
     indexes=[{'columns': ['study_id']}],
-    pre_hook="{{ take_stale_studies(
-        studies=ref('study_eligibility'),
-        reads=[
-            ref('study_eligibility'),
-            ref('stg_pacs__series'),
-        ],
-        reads_through=[(ref('int_images_kept'), ref('stg_pacs__series'), 'series_id')],
+    pre_hook="{{ start_study_rebuild(
+        all_studies=ref('study_eligibility'),
+        by_study=['study_eligibility'],
     ) }}",
-    post_hook='{{ analyze_when_new() }}',
 ) }}
 
 with eligibility as (
-    select * from {{ only_stale(ref('study_eligibility')) }}
+    select * from {{ rows_to_rebuild(ref('study_eligibility')) }}
 ),
 
 images as (
-    select * from {{ only_stale(ref('int_images_kept')) }}
+    -- Through the series: images have no index on the study.
+    select *
+    from {{ rows_to_rebuild(
+        ref('int_images_kept'), through=ref('stg_pacs__series'), column='series_id'
+    ) }}
 ),
 
 final as (

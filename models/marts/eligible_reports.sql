@@ -1,23 +1,18 @@
 {{ config(
-    incremental_strategy='stale_studies',
+    incremental_strategy='append',
     indexes=[{'columns': ['study_id']}],
-    pre_hook="{{ take_stale_studies(
-        studies=ref('study_eligibility'),
-        reads=[
-            ref('study_eligibility'),
-            ref('int_reports_signed'),
-        ],
-        references=[(ref('doctor_rank'), ref('int_study_signers'), 'practitioner_id')],
+    pre_hook="{{ start_study_rebuild(
+        all_studies=ref('study_eligibility'),
+        by_study=['study_eligibility'],
     ) }}",
-    post_hook='{{ analyze_when_new() }}',
 ) }}
 
 with eligibility as (
-    select * from {{ only_stale(ref('study_eligibility')) }}
+    select * from {{ rows_to_rebuild(ref('study_eligibility')) }}
 ),
 
 reports as (
-    select * from {{ only_stale(ref('int_reports_signed')) }}
+    select * from {{ rows_to_rebuild(ref('int_reports_signed')) }}
 ),
 
 doctors as (

@@ -1,37 +1,31 @@
 {{ config(
-    incremental_strategy='stale_studies',
+    incremental_strategy='append',
     indexes=[{'columns': ['organization_id']}],
-    pre_hook="{{ take_stale_studies(
-        studies=ref('study_eligibility'),
-        reads=[
-            ref('study_eligibility'),
-            ref('fact_studies'),
-            ref('eligible_reports'),
-            ref('eligible_images'),
-        ],
+    pre_hook="{{ start_study_rebuild(
+        all_studies=ref('study_eligibility'),
+        by_study=['eligible_reports', 'eligible_images'],
     ) }}",
-    post_hook='{{ analyze_when_new() }}',
 ) }}
 
 with eligibility as (
-    select * from {{ only_stale(ref('study_eligibility')) }}
+    select * from {{ rows_to_rebuild(ref('study_eligibility')) }}
 ),
 
 studies as (
-    select * from {{ only_stale(ref('fact_studies')) }}
+    select * from {{ rows_to_rebuild(ref('fact_studies')) }}
 ),
 
 reports as (
-    select * from {{ only_stale(ref('eligible_reports')) }}
+    select * from {{ rows_to_rebuild(ref('eligible_reports')) }}
 ),
 
 images as (
-    select * from {{ only_stale(ref('eligible_images')) }}
+    select * from {{ rows_to_rebuild(ref('eligible_images')) }}
 ),
 
--- The fingerprint is taken over JSON: arrays tell neighbours apart, and NULL from ''. Everything in
--- it has one form only: ids order as bytes, timestamps are numbers, and a report's text stands as
--- its hash, so that long reports do not add up.
+-- The fingerprint is a hash of JSON: arrays keep neighbours apart, and NULL apart from ''. Every
+-- value has one form only: rows are ordered by id, timestamps are numbers. A report's text enters
+-- as its hash, which keeps the JSON short.
 reports_per_study as (
     select
         study_id,
@@ -104,7 +98,7 @@ counted as (
         coalesce(images_per_study.image_entries, '[]'::jsonb) as image_entries
     from eligibility
     inner join studies on eligibility.study_id = studies.study_id
-    -- Criteria 3 and 4 see to it that there is a report. There may be no image: the export says so.
+    -- Criteria 3 and 4 imply a report. A study may have no image: the export reports that.
     inner join reports_per_study on eligibility.study_id = reports_per_study.study_id
     left join images_per_study on eligibility.study_id = images_per_study.study_id
     where eligibility.is_eligible

@@ -1,38 +1,40 @@
 {{ config(
-    incremental_strategy='stale_studies',
+    incremental_strategy='append',
     indexes=[{'columns': ['organization_id']}],
-    pre_hook="{{ take_stale_studies(
-        studies=ref('stg_pacs__studies'),
-        reads=[
-            ref('int_studies_classified'),
-            ref('stg_pacs__series'),
-            ref('int_reports_signed'),
-        ],
-        reads_through=[(ref('int_images_kept'), ref('stg_pacs__series'), 'series_id')],
-        changes=ref('int_studies_changed'),
-        references=[
-            (ref('dim_modalities'), this, 'modality_id'),
-            (ref('int_body_parts_classified'), this, 'body_part_id'),
+    pre_hook="{{ start_study_rebuild(
+        all_studies=ref('stg_pacs__studies'),
+        by_study=['pacs_studies', 'pacs_series', 'pacs_reports'],
+        by_row=[
+            ('pacs_images', ref('stg_pacs__series'), 'series_id'),
+            ('dim_modalities', this, 'modality_id'),
+            ('int_body_parts_classified', this, 'body_part_id'),
         ],
         seeds=[ref('chest_terms')],
     ) }}",
-    post_hook='{{ analyze_when_new() }}',
 ) }}
 
 with studies as (
-    select * from {{ only_stale(ref('int_studies_classified')) }}
+    select * from {{ rows_to_rebuild(ref('int_studies_classified')) }}
+),
+
+modalities as (
+    select * from {{ ref('dim_modalities') }}
 ),
 
 series as (
-    select * from {{ only_stale(ref('stg_pacs__series')) }}
+    select * from {{ rows_to_rebuild(ref('stg_pacs__series')) }}
 ),
 
 images as (
-    select * from {{ only_stale(ref('int_images_kept')) }}
+    -- Through the series: images have no index on the study.
+    select *
+    from {{ rows_to_rebuild(
+        ref('int_images_kept'), through=ref('stg_pacs__series'), column='series_id'
+    ) }}
 ),
 
 reports as (
-    select * from {{ only_stale(ref('int_reports_signed')) }}
+    select * from {{ rows_to_rebuild(ref('int_reports_signed')) }}
 ),
 
 series_per_study as (
@@ -83,7 +85,7 @@ final as (
         studies.accession_number,
         studies.dicom_description,
         studies.study_status,
-        studies.modality_code,
+        modalities.modality_code,
         studies.body_part_identifier,
         studies.body_part_name,
 
@@ -102,7 +104,9 @@ final as (
         coalesce(images_per_study.image_count, 0) as image_count,
         coalesce(reports_per_study.signed_report_count, 0) as signed_report_count
     from studies
-    -- By organization too: what is not in the study's organization is not the study's.
+    -- By id alone: a study that moved to another organization keeps the modality that made it.
+    left join modalities on studies.modality_id = modalities.modality_id
+    -- By organization too: rows of another organization do not belong to the study.
     left join series_per_study
         on
             studies.study_id = series_per_study.study_id

@@ -1,4 +1,4 @@
-{#- The ledger moves between builds, and a build does not wait for it: a view is always right. -#}
+{#- A view, because the ledger changes between builds. -#}
 {{ config(
     materialized='view',
 ) }}

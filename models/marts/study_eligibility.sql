@@ -1,22 +1,18 @@
 {{ config(
-    incremental_strategy='stale_studies',
-    pre_hook="{{ take_stale_studies(
-        studies=ref('fact_studies'),
-        reads=[
-            ref('fact_studies'),
-            ref('int_study_signers'),
-        ],
-        references=[
-            (ref('dim_organizations'), this, 'organization_id'),
-            (ref('doctor_rank'), ref('int_study_signers'), 'practitioner_id'),
+    incremental_strategy='append',
+    pre_hook="{{ start_study_rebuild(
+        all_studies=ref('fact_studies'),
+        by_study=['fact_study_signers'],
+        by_row=[
+            ('dim_organizations', this, 'organization_id'),
+            ('doctor_rank', ref('fact_study_signers'), 'practitioner_id'),
         ],
         seeds=[ref('modality_codes')],
     ) }}",
-    post_hook='{{ analyze_when_new() }}',
 ) }}
 
 with studies as (
-    select * from {{ only_stale(ref('fact_studies')) }}
+    select * from {{ rows_to_rebuild(ref('fact_studies')) }}
 ),
 
 organizations as (
@@ -28,7 +24,7 @@ modality_codes as (
 ),
 
 signers as (
-    select * from {{ only_stale(ref('int_study_signers')) }}
+    select * from {{ rows_to_rebuild(ref('fact_study_signers')) }}
 ),
 
 doctors as (
@@ -44,7 +40,7 @@ studies_of_selected_doctors as (
     where doctors.is_selected
 ),
 
--- Every criterion is true or false, never NULL, and false where the data do not say.
+-- A criterion is true or false, never NULL; missing data make it false.
 criteria as (
     select
         studies.study_id,

@@ -43,7 +43,7 @@ MARTS = (
     "dim_practitioners",
     "dim_technicians",
     "int_body_parts_classified",
-    "int_study_signers",
+    "fact_study_signers",
     "fact_studies",
     "doctor_rank",
     "study_eligibility",

@@ -178,7 +178,7 @@ def failed(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) 
 def assert_in_step(services: Services, source: psycopg.Connection) -> None:
     with services.warehouse() as warehouse:
         assert differing_tables(source, warehouse) == []
-        left = warehouse.execute("SELECT count(*) FROM ops.sync_new_rows").fetchall()
+        left = warehouse.execute("SELECT count(*) FROM ops.possible_moves").fetchall()
         assert left == [(0,)]
     assert list((Path(os.environ["EDEN_HOME"]) / "dlt").iterdir()) == []
 

@@ -115,7 +115,7 @@ def others(found: dict[tuple[str, str], Counter[str]], one: UUID) -> dict[Any, C
         if key[1] != str(one)
         and key[0].split(".")[1] not in COUNTED_ANEW
         # What the notes say is taken by the build.
-        and key[0] not in ("ops.changed_studies", "ops.stale_keys")
+        and key[0] != "ops.study_changes"
     }
 
 

@@ -26,7 +26,7 @@ def age(warehouse: psycopg.Connection, days: int) -> None:
     for table, column in (
         ("ops.sync_runs", "finished_at"),
         ("ops.sync_heartbeats", "finished_at"),
-        ("ops.changes", "created_at"),
+        ("ops.build_requests", "created_at"),
         ("ops.builds", "finished_at"),
         ("ops.deletions", "deleted_at"),
         ("staging._dlt_loads", "inserted_at"),
@@ -38,7 +38,7 @@ def age(warehouse: psycopg.Connection, days: int) -> None:
 
 
 def seen(warehouse: psycopg.Connection) -> Any:
-    return builds._newest_change(warehouse), builds._last_build(warehouse)
+    return builds._newest_request(warehouse), builds._last_build(warehouse)
 
 
 def test_old_rows_go_and_what_is_built_stays_built(
@@ -54,8 +54,8 @@ def test_old_rows_go_and_what_is_built_stays_built(
         for number in range(3):
             ledger.announce(warehouse, UUID(int=number), "test")
             warehouse.execute(
-                "INSERT INTO ops.builds (changes_seen, project_hash, started_at) "
-                "SELECT max(change_id), 'x', now() FROM ops.changes"
+                "INSERT INTO ops.builds (requests_seen, project_hash, started_at) "
+                "SELECT max(request_id), 'x', now() FROM ops.build_requests"
             )
         warehouse.execute(
             "INSERT INTO ops.study_exports (study_id, organization_id, status, fingerprint) "
@@ -80,7 +80,7 @@ def test_old_rows_go_and_what_is_built_stays_built(
         dlt_pipelines.validate()
         for table in ("ops.sync_runs", "ops.sync_heartbeats", "staging._dlt_loads"):
             assert count(warehouse, table) == 0, table
-        assert count(warehouse, "ops.builds") == count(warehouse, "ops.changes") == 1
+        assert count(warehouse, "ops.builds") == count(warehouse, "ops.build_requests") == 1
         assert seen(warehouse) == before
         assert not builds.is_build_due(warehouse)
         # It may yet have to be withdrawn on this evidence.
@@ -90,7 +90,9 @@ def test_old_rows_go_and_what_is_built_stays_built(
         # What is not in the marts yet is not forgotten, however old.
         ledger.announce(warehouse, GONE, "one")
         ledger.announce(warehouse, GONE, "two")
-        warehouse.execute("UPDATE ops.changes SET created_at = created_at - interval '99 days'")
+        warehouse.execute(
+            "UPDATE ops.build_requests SET created_at = created_at - interval '99 days'"
+        )
         dlt_pipelines.validate()
-        assert count(warehouse, "ops.changes", "reason IN ('one', 'two')") == 2
+        assert count(warehouse, "ops.build_requests", "reason IN ('one', 'two')") == 2
         assert builds.is_build_due(warehouse)

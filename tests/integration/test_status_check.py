@@ -33,8 +33,8 @@ def ledger(services: Services) -> Iterator[psycopg.Connection]:
         beat(warehouse)
         change(warehouse, minutes=1)
         warehouse.execute(
-            "INSERT INTO ops.builds (changes_seen, project_hash, started_at) "
-            "SELECT max(change_id), 'x', now() FROM ops.changes"
+            "INSERT INTO ops.builds (requests_seen, project_hash, started_at) "
+            "SELECT max(request_id), 'x', now() FROM ops.build_requests"
         )
         yield warehouse
 
@@ -50,7 +50,7 @@ def beat(warehouse: psycopg.Connection, minutes: int = 0, *owners: UUID) -> None
 
 def change(warehouse: psycopg.Connection, minutes: int) -> None:
     warehouse.execute(
-        "INSERT INTO ops.changes (run_id, reason, created_at) "
+        "INSERT INTO ops.build_requests (run_id, reason, created_at) "
         "VALUES (gen_random_uuid(), 'sync', now() - %s * interval '1 minute')",
         (minutes,),
     )

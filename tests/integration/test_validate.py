@@ -47,7 +47,7 @@ def test_nothing_to_repair_is_found_without_a_load(
     assert summary.success
     assert summary.differences == ()
     with services.warehouse() as warehouse:
-        assert warehouse.execute("SELECT count(*) FROM ops.changes").fetchone() == (1,)
+        assert warehouse.execute("SELECT count(*) FROM ops.build_requests").fetchone() == (1,)
 
 
 def test_missing_stale_and_deleted_rows_are_repaired(

@@ -19,7 +19,7 @@ renamed as (
         first_seen_at,
         exported_at,
 
-        -- out of the result
+        -- from the result document
         (result ->> 'dicom_files_uploaded')::bigint as dicom_file_count,
         (result ->> 'reports_uploaded')::bigint as report_count
     from source

@@ -32,7 +32,7 @@ renamed as (
         created_at,
         updated_at,
 
-        -- dbt's unit tests cannot make a row with an array in it
+        -- jsonb, because dbt's unit tests cannot make a row with an array
         to_jsonb(tags) as tags
     from source
 )

@@ -1,33 +1,25 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='stale_studies',
+    incremental_strategy='append',
     indexes=[
         {'columns': ['study_id', 'practitioner_id'], 'unique': true},
         {'columns': ['practitioner_id']},
     ],
-    pre_hook=[
-        '{{ tell_when_new() }}',
-        "{{ take_stale_studies(
-            studies=ref('fact_studies'),
-            reads=[
-                ref('fact_studies'),
-                ref('int_reports_signed'),
-            ],
-        ) }}",
-    ],
-    post_hook='{{ analyze_when_new() }}',
+    pre_hook="{{ start_study_rebuild(
+        all_studies=ref('fact_studies'),
+        by_study=['fact_studies'],
+    ) }}",
 ) }}
 
 with studies as (
-    select * from {{ only_stale(ref('fact_studies')) }}
+    select * from {{ rows_to_rebuild(ref('fact_studies')) }}
 ),
 
 reports as (
-    select * from {{ only_stale(ref('int_reports_signed')) }}
+    select * from {{ rows_to_rebuild(ref('int_reports_signed')) }}
 ),
 
 final as (
-    -- Once for each signer, however many reports they signed on it.
+    -- A doctor may have signed several reports of a study.
     select distinct
         -- ids
         studies.study_id,
