@@ -64,6 +64,8 @@
         where stored.organization_id = study.organization_id and stored.study_id = study.study_id;
         insert into ops.study_changes (relation, organization_id, key)
         select '{{ this.identifier }}', organization_id, study_id from pg_temp.studies_to_rebuild;
+        {#- The planner cannot estimate the rows of rows_to_rebuild(): only hash joins scale. #}
+        set local enable_nestloop = off;
     {%- endif %}
     {%- if flags.EMPTY %}
         {#- `--empty` reads no rows. Without a position the next run rebuilds everything. #}
