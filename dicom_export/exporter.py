@@ -23,7 +23,7 @@ class Exporter:
 
     sources: Sources
     deidentifier: Deidentifier
-    store: Bucket
+    bucket: Bucket
     ledger: Ledger
     budget: Budget
     policy: str | None = None
@@ -40,5 +40,5 @@ class Exporter:
             Workspace(self.budget) as workspace,
         ):
             prepared = prepare(study, self.sources, self.deidentifier, workspace)
-            objects = StudyObjects(self.store, self.ledger, lease)
+            objects = StudyObjects(self.bucket, self.ledger, lease)
             return publish(prepared, objects, workspace, self.policy)

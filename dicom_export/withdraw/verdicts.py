@@ -219,7 +219,7 @@ def _weigh(connection: Connection, query: LiteralString, **choices: bool) -> tup
 class Withdrawer:
     """Removes studies from the bucket. Several threads share it."""
 
-    store: Bucket
+    bucket: Bucket
     ledger: Ledger
 
     def withdraw(self, lease: Lease) -> tuple[StudyStatus, StudyResult]:
@@ -230,7 +230,7 @@ class Withdrawer:
         Raises:
             LeaseLost: another worker took the study over; this one stopped writing.
         """
-        objects = StudyObjects(self.store, self.ledger, lease)
+        objects = StudyObjects(self.bucket, self.ledger, lease)
         row = self.ledger.rows([lease.study_id])[lease.study_id]
         if objects.clear(row.organization_id):
             return StudyStatus.WITHDRAWN, self.ledger.finish_withdrawal(lease)

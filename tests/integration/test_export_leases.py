@@ -30,7 +30,7 @@ def test_the_old_owner_of_a_stolen_lease_writes_no_metadata(
     (old,) = worker.ledger.claim(10, due)
     loaded = worker.marts.studies([study.study_id])[study.study_id]
     new: list[Any] = []
-    put = worker.exporter.store.put
+    put = worker.exporter.bucket.put
 
     def steal_while_sending(key: str, *rest: Any) -> None:
         put(key, *rest)
@@ -38,7 +38,7 @@ def test_the_old_owner_of_a_stolen_lease_writes_no_metadata(
             expire_leases(hospital)
             new.extend(worker.ledger.claim(10, due))
 
-    stealing = dataclasses.replace(worker.exporter, store=_Store(steal_while_sending))
+    stealing = dataclasses.replace(worker.exporter, bucket=_Store(steal_while_sending))
     with pytest.raises(LeaseLost):
         stealing.export_study(loaded, old)
 
@@ -63,14 +63,14 @@ def test_a_lease_that_ran_out_here_stops_the_worker_without_asking(
     study = hospital.add_study(images=1)
     (lease,) = worker.ledger.claim(10, worker.ledger.refresh(worker.policy))
     loaded = worker.marts.studies([study.study_id])[study.study_id]
-    put = worker.exporter.store.put
+    put = worker.exporter.bucket.put
 
     def run_out(key: str, *rest: Any) -> None:
         put(key, *rest)
         lease.deadline = time.monotonic()
 
     with pytest.raises(LeaseLost):
-        dataclasses.replace(worker.exporter, store=_Store(run_out)).export_study(loaded, lease)
+        dataclasses.replace(worker.exporter, bucket=_Store(run_out)).export_study(loaded, lease)
     assert len(requests) == 1
 
 
@@ -152,7 +152,7 @@ def test_a_crash_between_any_two_requests_is_made_good(
     loaded = worker.marts.studies([study.study_id])[study.study_id]
     with pytest.raises(SystemExit):
         dataclasses.replace(
-            worker.exporter, store=_Dying(worker.exporter.store, requests_done)
+            worker.exporter, bucket=_Dying(worker.exporter.bucket, requests_done)
         ).export_study(loaded, lease)
     assert_readers_are_safe(hospital, study)
     expire_leases(hospital)

@@ -76,8 +76,8 @@ class Worker:
 
     def export(self, study: Study, lease: Lease, before: Callable[[str], None]) -> str:
         loaded = self.marts.studies([study.study_id])[study.study_id]
-        store = _HeldUp(self.exporter.store, before)
-        outcome = dataclasses.replace(self.exporter, store=store).export_study(loaded, lease)
+        store = _HeldUp(self.exporter.bucket, before)
+        outcome = dataclasses.replace(self.exporter, bucket=store).export_study(loaded, lease)
         return self.ledger.finish(lease, outcome, "fingerprint")
 
 

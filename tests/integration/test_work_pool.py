@@ -43,7 +43,7 @@ import json, time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Lock
 from prefect.client.orchestration import get_client
-from flows.limits import STUDIES, turns
+from flows.limits import STUDIES, throttle
 
 lock, inside, most = Lock(), 0, 0
 

@@ -329,8 +329,8 @@ ROOMS = (
     "benchmarks", "dicom_export", "dicom_export/deidentify", "dicom_export/deidentify/files",
     "dicom_export/deidentify/reports", "dicom_export/ledger", "dicom_export/prepare",
     "dicom_export/publish", "dicom_export/sources", "dicom_export/status", "dicom_export/withdraw",
-    "eden", "eden/demo", "eden/embedded", "eden/warehouse", "eden_cli", "flows",
-    "tests",
+    "dlt_pipelines", "eden", "eden/demo", "eden/embedded", "eden/warehouse", "eden_cli", "flows",
+    "models", "tests",
 )  # fmt: skip
 ONE_SCREEN = 70
 
@@ -352,8 +352,8 @@ def test_a_readme_names_every_file_of_its_room(room: str) -> None:
 
 
 def test_no_file_is_longer_than_the_style_allows() -> None:
-    limits = {"eden": 500, "eden_cli": 500, "flows": 500}
-    limits |= {"dicom_export": 500}
+    limits = {"eden": 500, "eden_cli": 500, "flows": 500, "dlt_pipelines": 500}
+    limits |= {"dicom_export": 500, "tests": 600}
     for folder, most in limits.items():
         for file in (PROJECT_ROOT / folder).rglob("*.py"):
             assert len(file.read_text(encoding="utf-8").splitlines()) <= most, file
