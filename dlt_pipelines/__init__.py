@@ -1,4 +1,4 @@
-"""Replication: the source's tables into ``staging``, exactly (design, section 3)."""
+"""Replication: the tables of the source into ``staging`` (design, section 3; ``README.md``)."""
 
 from dlt_pipelines.etl import EtlSummary, etl, find_organization, validate_and_build
 from dlt_pipelines.sync import SyncSummary, sync, sync_organizations

@@ -1,18 +1,24 @@
-"""dlt's PostgreSQL destination, made faithful and quick.
+"""dlt's PostgreSQL destination: rows by COPY from the source, and a merge that counts.
 
-The stock loader reads rows from files (and turns an empty string into NULL on the way), and its
-MERGE tells neither how many rows it wrote nor for whom. Here a load job copies a stream of the
-source's snapshot, and the merge is an upsert that counts. Target and merge tables have DDL of their
-own (``eden/warehouse/migrations``, ``staging.py``); dlt never creates them.
+The stock loader reads rows from files and turns an empty string into NULL; its MERGE returns no
+counts. Here a load job copies a stream of the source's snapshot, and the merge is an upsert that
+counts the rows of each organization. The target and merge tables have DDL of their own
+(``eden/warehouse/migrations``, ``staging.py``); dlt never creates them.
+
+These classes build on parts of dlt that are not public API: ``pyproject.toml`` pins dlt to one
+minor release, and each class names the part that it replaces and the test that fails if dlt changes
+it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from dlt.common.destination.exceptions import DestinationTerminalException
+from dlt.common.exceptions import TerminalException
 from dlt.common.storages.file_storage import FileStorage
 from dlt.destinations.impl.postgres.factory import postgres
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
@@ -27,10 +33,68 @@ from dlt_pipelines.tables import TABLES, feed_key
 if TYPE_CHECKING:
     from dlt.common.destination.client import FollowupJobRequest, LoadJob
     from dlt.common.destination.typing import PreparedTableSchema
+    from dlt.common.schema import Schema
+    from dlt.destinations.impl.postgres.configuration import PostgresClientConfiguration
     from dlt.destinations.sql_client import SqlClientBase
 
 HEADER = "stream"
-"""The one column of the file that dlt is given: it names a stream."""
+"""The only column of the file that dlt loads: the name of a stream.
+
+dlt moves files from step to step and a load job knows nothing but its file. The name leads the job
+back to the stream, whose rows never touch the disk."""
+
+
+class LoadFailure(Exception):
+    """The kind and SQLSTATE of an error of a load job, without its message.
+
+    The message of a database can quote a row, and dlt writes the message of a failed job into the
+    load package and the trace.
+    """
+
+    def __init__(self, kind: str, sqlstate: str | None) -> None:
+        super().__init__(kind + (f" (SQLSTATE {sqlstate})" if sqlstate else ""))
+        self.sqlstate = sqlstate
+
+    @classmethod
+    def of(cls, error: BaseException) -> LoadFailure:
+        """The failure that the first cause of an error stands for."""
+        cause = innermost(error)
+        if isinstance(cause, LoadFailure):
+            return cause
+        return cls(type(cause).__name__, sqlstate_of(cause))
+
+
+class FinalLoadFailure(LoadFailure, TerminalException):
+    """A failure after which dlt does not run the job again."""
+
+
+def innermost(error: BaseException) -> BaseException:
+    """The first error of a chain of causes."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
+
+
+def sqlstate_of(error: BaseException) -> str | None:
+    """The SQLSTATE of an error of psycopg 3, psycopg2 or :class:`LoadFailure`."""
+    state: str | None = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return state
+
+
+def _run_without_messages(run: Callable[[], None]) -> None:
+    """Run a job; replace its exception by a :class:`LoadFailure` that has no context."""
+    failure: LoadFailure | None = None
+    try:
+        run()
+    except (Exception, TerminalException) as error:  # noqa: BLE001  # any message can quote a row
+        # dlt does not repeat a job after these two.
+        is_final = isinstance(error, TerminalException | AssertionError)
+        kind = FinalLoadFailure if is_final else LoadFailure
+        failure = kind.of(error)
+    # Raised here, outside of the handler: dlt writes the messages of a context out, too.
+    if failure is not None:
+        raise failure
+
 
 # Triggers record updates and deletions; the loader records what it inserts.
 _RECORD_CHANGES = (
@@ -40,16 +104,29 @@ _RECORD_CHANGES = (
 
 
 class StreamJob(PostgresCsvCopyJob):
-    """COPY of one stream in one transaction: dlt may run it again after a failure."""
+    """COPY of one stream in one transaction: dlt may run it again after a failure.
+
+    Replaces ``PostgresCsvCopyJob.run``; uses ``_file_path`` and ``_job_client``. If dlt runs its
+    own job instead, ``test_values_arrive_as_they_are`` fails.
+    """
 
     _job_client: StreamingClient
 
     def run(self) -> None:
-        """Copy the stream's rows into the merge table, or straight into the partitions."""
+        """Copy the stream's rows into the merge table, or directly into the partitions.
+
+        Raises:
+            LoadFailure: the source or the warehouse refused; names kind and SQLSTATE, no value.
+        """
+        _run_without_messages(self._copy)
+
+    def _copy(self) -> None:
         with FileStorage.open_zipsafe_ro(self._file_path, "rb") as file:
             rows = list(csv.DictReader(io.StringIO(file.read().decode("utf-8"))))
         name = rows[0][HEADER]
         streams = self._job_client.streams
+        if streams is None:
+            raise DestinationTerminalException("the rows can only be read during a run of eden")
         stream, client = streams[name], self._job_client.sql_client
         columns = ", ".join(client.escape_column_name(column) for column in stream.columns)
         schema = MERGE_SCHEMA if stream.into == "merge" else SCHEMA
@@ -70,23 +147,39 @@ class StreamJob(PostgresCsvCopyJob):
 
 
 class StatementsJob(SqlLoadJob):
-    """Statements, one a line; the stock job would also cut them at a semicolon within a name."""
+    """Runs the statements of a file, one per line.
+
+    Replaces ``SqlLoadJob._split_fragments``, which also cuts a statement at a semicolon within a
+    quoted name. If dlt does not call it,
+    ``test_a_new_column_arrives_with_the_values_of_rows_that_did_not_change`` fails.
+    """
+
+    def run(self) -> None:
+        """Run the statements in one transaction.
+
+        Raises:
+            LoadFailure: the warehouse refused; names kind and SQLSTATE, no value.
+        """
+        _run_without_messages(super().run)
 
     def _split_fragments(self, sql: str) -> list[str]:
         return [line for line in sql.split("\n") if line.strip()]
 
 
 class CountingUpsertJob(SqlMergeFollowupJob):
-    """Insert what is new, update what differs, and note per organization how many rows that were.
+    """Inserts new rows, updates rows that differ, and counts both per organization.
 
-    A row of an overlap window that did not change is not written again.
+    A row of the overlap that did not change is not written again.
+
+    Replaces ``SqlMergeFollowupJob.generate_sql``. If dlt does not call it,
+    ``test_an_overlap_that_is_read_again_is_not_written_again`` fails.
     """
 
     @classmethod
     def generate_sql(
         cls, table_chain: Sequence[PreparedTableSchema], sql_client: SqlClientBase[Any]
     ) -> list[str]:
-        """The statements, which dlt runs in one transaction."""
+        """The statements of the merge; dlt runs them in one transaction."""
         table = table_chain[0]
         name = str(table["name"])
         target, merge = sql_client.get_qualified_table_names(name)
@@ -128,14 +221,18 @@ class CountingUpsertJob(SqlMergeFollowupJob):
 
 
 class StreamingClient(PostgresClient):
-    """Uses the jobs above in place of the stock ones."""
+    """Uses the jobs of this module in place of dlt's.
 
-    streams: ClassVar[Streams]
+    Replaces ``create_load_job``, which is public, and ``_create_merge_followup_jobs``, where dlt
+    chooses the merge. The tests of the jobs fail if dlt does not call them.
+    """
+
+    streams: Streams | None = None
 
     def create_load_job(
         self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
-        """Replace the stock jobs for CSV files and for statements."""
+        """Replace dlt's jobs for CSV files and for statements."""
         if SqlLoadJob.is_sql_job(file_path):
             return StatementsJob(file_path)
         job = super().create_load_job(table, file_path, load_id, restore)
@@ -147,18 +244,24 @@ class StreamingClient(PostgresClient):
         return [CountingUpsertJob.from_table_chain(table_chain, self.sql_client)]
 
 
-def streaming_postgres(given: Streams) -> type[postgres]:
-    """The kind of destination to give to ``dlt.pipeline`` for one run.
+class StreamingPostgres(postgres):
+    """The destination of one run, which gives the run's streams to each client that dlt makes.
 
-    dlt makes its clients itself and several of them: they find the run's streams on their class.
+    dlt's own commands find it by its name in the pipeline's state and make it without streams.
     """
 
-    class RunClient(StreamingClient):
-        streams = given
+    streams: Streams | None = None
 
-    class StreamingPostgres(postgres):
-        @property
-        def client_class(self) -> type[PostgresClient]:
-            return RunClient
+    @property
+    def client_class(self) -> type[PostgresClient]:
+        """The class of the clients."""
+        return StreamingClient
 
-    return StreamingPostgres
+    def client(
+        self, schema: Schema, initial_config: PostgresClientConfiguration | None = None
+    ) -> PostgresClient:
+        """A client of dlt for one schema, with the run's streams."""
+        client = super().client(schema, initial_config)  # type: ignore[arg-type]  # dlt says None, too
+        assert isinstance(client, StreamingClient)
+        client.streams = self.streams
+        return client

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from dlt_pipelines.organizations import several_called
 from dlt_pipelines.source import snapshot
-from dlt_pipelines.sync import SyncSummary, several_called, sync
+from dlt_pipelines.sync import SyncSummary, sync
 from dlt_pipelines.validate import ValidationSummary, validate
 from eden.errors import SyncFailed, UnknownOrganization, UsageError
 from eden.settings import SourceDatabase, load
@@ -17,14 +18,14 @@ from eden.warehouse.builds import BuildSummary, build
 
 @dataclass(frozen=True, slots=True)
 class EtlSummary:
-    """What a tick did."""
+    """The result of a tick."""
 
     sync: SyncSummary
     build: BuildSummary
 
     @property
     def is_idle(self) -> bool:
-        """Whether the warehouse was in step already."""
+        """Whether there was nothing to load and nothing to build."""
         return self.sync.is_idle and not self.build.built
 
     def to_dict(self) -> dict[str, Any]:
@@ -42,10 +43,10 @@ def etl(
     sync_step: Callable[[Collection[str]], SyncSummary] = sync,
     build_step: Callable[[], BuildSummary] = build,
 ) -> EtlSummary:
-    """Bring ``staging`` and the marts up to date, for all organizations or those named.
+    """Bring ``staging`` and the marts up to date, for all organizations or the named ones.
 
-    A table that can't be loaded keeps neither the others nor the build from going on; the error is
-    raised at the end. A flow passes its tasks as the steps.
+    If a table cannot be loaded, the other tables are loaded and the build runs; the error is raised
+    at the end. A flow passes its tasks as the steps.
 
     Raises:
         SyncFailed: a table could not be loaded.
@@ -65,7 +66,7 @@ def validate_and_build(
     validate_step: Callable[[Collection[str]], ValidationSummary] = validate,
     build_step: Callable[[], BuildSummary] = build,
 ) -> ValidationSummary:
-    """Repair ``staging``, then the marts; what was refused is raised at the end.
+    """Repair ``staging``, then build; refused deletions are raised as an error at the end.
 
     Raises:
         SyncFailed: deletions were refused, or a table could not be compared.
@@ -81,7 +82,7 @@ def validate_and_build(
 
 
 def find_organization(organization_id: str | None, organization_slug: str | None) -> str:
-    """The id of the organization that has this id or slug; where both are given they must agree.
+    """The id of the organization with this id or slug; if both are given they must agree.
 
     Raises:
         UsageError: neither is given, or several organizations have this slug.

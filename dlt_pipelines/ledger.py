@@ -1,4 +1,4 @@
-"""Watermarks, counts and heartbeats: the rows that runs leave in ``ops``."""
+"""The tables of ``ops`` that runs write: watermarks, counts, history, heartbeats."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
+from psycopg import sql
+
 from dlt_pipelines.source import NOBODY, Window
 from dlt_pipelines.tables import TableSpec
 from eden.postgres import Connection
@@ -16,7 +18,7 @@ from eden.postgres import Connection
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """Up to where a table of an organization was read, and what the overlap before it held."""
+    """The moment up to which a table of an organization was read, and the rows of the overlap."""
 
     moment: datetime
     window_rows: int
@@ -25,7 +27,7 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class TableOutcome:
-    """What a run did to one table of one organization (None: a table that belongs to nobody)."""
+    """The rows of one table and organization (None: a table without one) in one run."""
 
     table: str
     organization_id: UUID | None
@@ -34,8 +36,8 @@ class TableOutcome:
 
 
 def watermarks(warehouse: Connection) -> dict[str, dict[UUID, Watermark]]:
-    """Per table and organization; :data:`NOBODY` stands for the lack of one."""
-    # Most organizations share their moment, and have nothing in its window: so few rows say it all.
+    """The watermarks per table and organization; :data:`NOBODY` for tables without one."""
+    # Most organizations share moment and window: grouped, the answer has few rows.
     rows = warehouse.execute(
         """
         SELECT table_name, watermark, window_rows, window_checksum, array_agg(organization_id)
@@ -51,17 +53,17 @@ def watermarks(warehouse: Connection) -> dict[str, dict[UUID, Watermark]]:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The watermarks of one table that share their moment, taken together."""
+    """The sum of the watermarks of one table that share their moment."""
 
     moment: datetime
     owners: str
-    """As :func:`fingerprint` makes it of their organizations."""
+    """The :func:`fingerprint` of their organizations."""
     rows: int
     checksum: str
 
 
 def totals(warehouse: Connection) -> dict[str, list[Total]]:
-    """Per table, its watermarks summed up: one where all organizations were read together."""
+    """The sums per table: a single one if all organizations were last read together."""
     rows = warehouse.execute(
         """
         SELECT table_name, watermark,
@@ -77,13 +79,13 @@ def totals(warehouse: Connection) -> dict[str, list[Total]]:
 
 
 def fingerprint(organizations: Iterable[UUID]) -> str:
-    """One value for a set of organizations, as :func:`totals` has it."""
+    """A hash of a set of organizations, equal to the one that :func:`totals` computes."""
     listed = ",".join(sorted(map(str, organizations)))
     return hashlib.md5(listed.encode(), usedforsecurity=False).hexdigest()
 
 
 def forgotten(warehouse: Connection) -> set[UUID]:
-    """Organizations that are no longer replicated."""
+    """The organizations that were forgotten: they are not replicated."""
     rows = warehouse.execute(
         "SELECT organization_id FROM ops.organizations WHERE forgotten_at IS NOT NULL"
     )
@@ -91,9 +93,9 @@ def forgotten(warehouse: Connection) -> set[UUID]:
 
 
 def announce(warehouse: Connection, run_id: UUID, reason: str) -> None:
-    """Say that the marts are about to become stale; written before the rows are.
+    """Request a build; called before rows are written.
 
-    A crash between the two costs a needless build; the other order could cost a missed one.
+    A crash between the two costs a needless build; in the other order it could cost a missed one.
     """
     warehouse.execute(
         "INSERT INTO ops.build_requests (run_id, reason) VALUES (%s, %s)", (run_id, reason)
@@ -101,12 +103,12 @@ def announce(warehouse: Connection, run_id: UUID, reason: str) -> None:
 
 
 def clear_written(warehouse: Connection) -> None:
-    """Forget the counts of an earlier load."""
+    """Delete the counts of an earlier load."""
     warehouse.execute("TRUNCATE ops.load_counts")
 
 
 def written(warehouse: Connection, table: TableSpec) -> dict[UUID, int]:
-    """Rows that the load just done has inserted or changed, per organization."""
+    """The rows that the last load inserted or changed, per organization."""
     rows = warehouse.execute(
         """
         SELECT coalesce(organization_id, %s), sum(rows)::bigint
@@ -143,7 +145,7 @@ def advance(
 def note_new_partitions(
     warehouse: Connection, table: TableSpec, organizations: Sequence[UUID]
 ) -> None:
-    """Note, before they are filled, partitions whose every row will be new, for ``moves``."""
+    """Note for ``moves`` partitions that are still empty: all their rows will be new."""
     with warehouse.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO ops.possible_moves (table_name, organization_id) VALUES (%s, %s)",
@@ -160,7 +162,7 @@ def record(
     seconds: float,
     watermark: datetime,
 ) -> None:
-    """Write a row per organization whose part of a table changed."""
+    """Write the history of one table: a row per organization with changes."""
     with warehouse.cursor() as cursor:
         cursor.executemany(
             """
@@ -193,7 +195,7 @@ def record_validation(
     started_at: datetime,
     seconds: float,
 ) -> None:
-    """Write a row per table and organization that differed: rows loaded, rows deleted."""
+    """Write the history of a validation: a row per table and organization that differed."""
     with warehouse.cursor() as cursor:
         cursor.executemany(
             """
@@ -221,7 +223,7 @@ def record_validation(
 def record_failure(
     warehouse: Connection, run_id: UUID, table: str, code: str, started_at: datetime
 ) -> None:
-    """Write the row of a table that could not be loaded."""
+    """Write the history of a table that could not be loaded."""
     warehouse.execute(
         """
         INSERT INTO ops.sync_runs (run_id, kind, table_name, outcome, error_code, started_at)
@@ -231,7 +233,7 @@ def record_failure(
     )
 
 
-def beat(
+def record_heartbeat(
     warehouse: Connection,
     run_id: UUID,
     rows_read: int,
@@ -239,9 +241,9 @@ def beat(
     is_idle: bool,
     organizations: Sequence[UUID] | None,
 ) -> None:
-    """Say that a run has reached its end: the one row that an idle run writes.
+    """Record that a run has ended well: the only row that an idle run writes.
 
-    ``organizations`` are those that it was for; None, all of them.
+    ``organizations`` are the organizations of the run; None stands for all.
     """
     warehouse.execute(
         "INSERT INTO ops.sync_heartbeats (run_id, rows_read, is_idle, organization_ids) "
@@ -250,10 +252,10 @@ def beat(
     )
 
 
-_OLD = "< now() - %(days)s * interval '1 day'"
+_OLD: LiteralString = "< now() - %(days)s * interval '1 day'"
 
-# The newest change and the newest build are state: they say whether a build is due. A deletion is
-# evidence on which a study is withdrawn: it stays for as long as the study may be in the bucket.
+# The newest change and the newest build are state: a build is due if they differ. A deletion is the
+# evidence for a withdrawal: it stays as long as its study can be in the bucket.
 _PRUNE: tuple[LiteralString, ...] = (
     f"DELETE FROM ops.sync_runs WHERE finished_at {_OLD}",
     f"DELETE FROM ops.sync_heartbeats WHERE finished_at {_OLD}",
@@ -275,15 +277,22 @@ _PRUNE: tuple[LiteralString, ...] = (
     )
     """,
 )
-_PRUNE_DLT: LiteralString = f"DELETE FROM staging._dlt_loads WHERE inserted_at {_OLD}"
+# dlt adds a version of its schema for each new set of loaded tables, and adds it again if needed.
+_DLT_TABLES = (
+    ("staging", "_dlt_loads"),
+    ("staging", "_dlt_version"),
+    ("_dlt_merge_staging", "_dlt_version"),
+)
 
 
 def prune(warehouse: Connection, retention_days: int) -> None:
-    """Remove what is older than ``RETENTION_DAYS`` from the histories, never from the state."""
+    """Delete history older than ``RETENTION_DAYS``; state and evidence stay."""
     days = {"days": retention_days}
     for query in _PRUNE:
         warehouse.execute(query, days)
-    # dlt makes its own at the first load.
-    row = warehouse.execute("SELECT to_regclass('staging._dlt_loads') IS NOT NULL").fetchone()
-    if row is not None and row[0]:
-        warehouse.execute(_PRUNE_DLT, days)
+    for table in _DLT_TABLES:
+        # dlt creates its tables at the first load.
+        row = warehouse.execute("SELECT to_regclass(%s) IS NOT NULL", (".".join(table),)).fetchone()
+        if row is not None and row[0]:
+            delete = sql.SQL("DELETE FROM {} WHERE inserted_at " + _OLD)
+            warehouse.execute(delete.format(sql.Identifier(*table)), days)

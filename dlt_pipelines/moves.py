@@ -1,8 +1,8 @@
 """Rows that changed their organization (design, section 3).
 
-An id is unique across organizations, the warehouse's key is not: a row that is new in one partition
-may be an old one of another. The old one goes, and what hangs from it moves along, in one
-transaction.
+An id is unique across organizations, but the key of a staging table is (organization, id): a row
+that is new in one partition can exist in another. The old row is deleted and its children move
+along, in one transaction.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dlt_pipelines.tables import TABLES, TableSpec, children_of, parents_of
 from eden.postgres import Connection
 
 FEW_ROWS = 20_000
-"""Up to so many, looking each up in every partition beats reading all of them."""
+"""Up to this number of rows, a look-up in each partition is faster than reading all partitions."""
 
 
 def movable(table: TableSpec) -> bool:
-    """Whether new rows of the table are looked for elsewhere.
+    """Whether new rows of the table are searched for in other partitions.
 
-    Where an organization is two steps away, rows are too many for that: they follow their parents,
-    and one that alone was hung to a parent of another organization is left to ``validate``.
+    Tables two steps below an organization have too many rows for that: their rows follow their
+    parents. A single row that got a parent of another organization is left to ``validate``.
     """
     return table.owned and len(parents_of(table)) <= 1
 
@@ -28,7 +28,7 @@ def movable(table: TableSpec) -> bool:
 def apply(warehouse: Connection) -> int:
     """Finish the moves of the rows in ``ops.possible_moves``; return how many rows had moved.
 
-    The list is emptied in the same transaction: where a run dies before, the next one applies it.
+    The list is emptied in the same transaction; after a crash the next run applies it.
     """
     row = warehouse.execute("SELECT EXISTS (SELECT FROM ops.possible_moves)").fetchone()
     if row is None or not row[0]:
@@ -43,7 +43,7 @@ def apply(warehouse: Connection) -> int:
 
 
 def _find(warehouse: Connection, table: TableSpec) -> bool:
-    """Note where else the new rows of a table are, in a temporary table ``moved``."""
+    """Fill the temporary table ``moved`` with new rows that exist in another partition."""
     row = warehouse.execute(
         "SELECT count(*), count(*) - count(id) FROM ops.possible_moves WHERE table_name = %s",
         (table.name,),
@@ -90,7 +90,7 @@ def _move(warehouse: Connection, table: TableSpec) -> int:
 
 
 def _move_children(warehouse: Connection, table: TableSpec, parents: str) -> None:
-    """Move the rows that hang from the rows in ``parents``, and those that hang from them."""
+    """Move the children of the rows in ``parents``, and their children."""
     assert table.parent is not None
     own = f"moved_{table.name}"
     warehouse.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(own)))
@@ -113,7 +113,7 @@ def _move_children(warehouse: Connection, table: TableSpec, parents: str) -> Non
     for child in children_of(table):
         _move_children(warehouse, child, own)
     names = {"own": sql.Identifier(own), "table": sql.Identifier("staging", table.name)}
-    # A child that was loaded in this run is in its new place already.
+    # A child that this run has loaded is in its new partition already.
     warehouse.execute(
         sql.SQL(
             """

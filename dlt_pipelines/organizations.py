@@ -1,4 +1,4 @@
-"""Names and schemas of organizations, given once and for ever (design, section 3, "Names")."""
+"""Names and schemas of organizations, which never change (design, section 3, "Names")."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from uuid import UUID
 from psycopg import sql
 
 from dlt_pipelines.tables import TABLES, TableSpec
+from eden.errors import OrganizationForgotten, UnknownOrganization, UsageError
 from eden.postgres import Connection
 from eden.warehouse import tenants
 
@@ -19,11 +20,11 @@ MAX_NAME_BYTES = 40
 """PostgreSQL keeps 63 bytes of an identifier; the role's prefix takes 14."""
 
 AT_ONCE = 20
-"""Organizations made in one transaction: partitions hold locks until its end, and PostgreSQL has
-room for some thousands."""
+"""Organizations created in one transaction: it locks each new partition until its end, and the lock
+table of PostgreSQL has room for some thousands."""
 
 RESERVED_NAMES = frozenset({"staging", "public", "ops", "analytics"})
-"""Allowed by the rules, but a reader would take ``staging_staging`` for something else."""
+"""Allowed by the rules, but ``staging_staging`` would mislead a reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,10 @@ class Organization:
 
 
 def name_of(slug: str, organization_id: UUID, taken: Collection[str]) -> str:
-    """A readable name of ``[a-z0-9_]``, unlike every one in ``taken``.
+    """A readable name of ``[a-z0-9_]`` that is not in ``taken``.
 
-    Accents are dropped, anything else that is not a letter or digit becomes ``_``. Where that is
-    not unique, or had to be cut, part of a hash of the organization's id makes it so.
+    Accents are dropped, and each other character that is no letter or digit becomes ``_``. If the
+    result is taken or too long, part of a hash of the organization's id is appended.
     """
     letters = unicodedata.normalize("NFKD", slug).casefold().encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
@@ -66,9 +67,9 @@ def name_of(slug: str, organization_id: UUID, taken: Collection[str]) -> str:
 def register(
     warehouse: Connection, organizations: Iterable[SourceOrganization]
 ) -> list[Organization]:
-    """Give every new organization its names, schemas and partitions; return the new ones.
+    """Give each new organization its names, schemas and partitions; return the new ones.
 
-    An organization that is known keeps its names, whatever its slug is now.
+    A known organization keeps its names when its slug changes.
     """
     known = {
         organization_id
@@ -84,7 +85,7 @@ def register(
     registered: list[Organization] = []
     for start in range(0, len(new), AT_ONCE):
         with warehouse.transaction():
-            # The loss of a name that was never used costs nothing.
+            # A name that is lost in a crash was never used.
             warehouse.execute("SET LOCAL synchronous_commit = off")
             for found in sorted(new, key=lambda one: one.id)[start : start + AT_ONCE]:
                 name = name_of(found.slug, found.id, taken)
@@ -94,13 +95,46 @@ def register(
     return registered
 
 
+def choose(
+    everyone: Collection[SourceOrganization], names: Collection[str], forgotten: Collection[UUID]
+) -> list[UUID]:
+    """The ids of the named organizations (slugs or ids), or of all that are not forgotten.
+
+    Raises:
+        UnknownOrganization: no organization has this slug or id.
+        UsageError: several organizations have this slug.
+        OrganizationForgotten: a named organization was forgotten.
+    """
+    if not names:
+        return [found.id for found in everyone if found.id not in forgotten]
+    called = {name: {o.id for o in everyone if name in (o.slug, str(o.id))} for name in names}
+    unknown = [name for name, ids in called.items() if not ids]
+    if unknown:
+        raise UnknownOrganization(f"no organization is called {', '.join(unknown)}")
+    for name, ids in called.items():
+        if len(ids) > 1:
+            raise several_called(name, ids)
+    gone = [name for name, ids in called.items() if ids & set(forgotten)]
+    if gone:
+        raise OrganizationForgotten(
+            f"{', '.join(gone)}: forgotten here; eden forget-organization --restore brings it back"
+        )
+    return list(dict.fromkeys(found for ids in called.values() for found in ids))
+
+
+def several_called(name: str, ids: Collection[UUID]) -> UsageError:
+    """The error for a slug that several organizations share."""
+    listed = ", ".join(sorted(map(str, ids)))
+    return UsageError(f"{len(ids)} organizations are called {name}: say which of {listed}")
+
+
 def create_partition(
     warehouse: Connection,
     table: TableSpec,
     organization_id: UUID,
     schema: str,
 ) -> None:
-    """Make the partition of one table that holds one organization's rows, in its schema."""
+    """Create the partition of a table for one organization, in the organization's schema."""
     warehouse.execute(_partition(table, organization_id, schema))
 
 
@@ -125,7 +159,7 @@ def _taken_names(warehouse: Connection) -> set[str]:
 
 
 def _warehouse_hash(warehouse: Connection) -> str:
-    """Eight characters that tell this warehouse from others of its cluster: roles are shared."""
+    """Eight characters that differ between the warehouses of a cluster, which share their roles."""
     row = warehouse.execute(
         "SELECT substr(md5(system_identifier || current_database()), 1, 8) FROM pg_control_system()"
     ).fetchone()
@@ -150,6 +184,6 @@ def _create(
     )
     statements = [sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema))]
     statements += [_partition(table, found.id, schema) for table in TABLES if table.owned]
-    # In one go: what they cost apart is mostly the way there and back.
+    # In one request: most of their cost is the round trip.
     warehouse.execute(sql.SQL("; ").join(statements))
     return Organization(found.id, found.slug, schema)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
@@ -19,19 +20,16 @@ from eden.errors import SourceMismatch
 from eden.postgres import Connection
 from eden.settings import SourceDatabase
 
-if TYPE_CHECKING:
-    from dlt_pipelines.streams import Stream
-
 APPLICATION_NAME = "vlm-eden-dataset-etl sync"
 STATEMENT_TIMEOUT_MINUTES = 60
 
 PAGE_ROWS = 10_000
 
 CONFLICT_WITH_RECOVERY = "40001"
-"""SQLSTATE with which a standby ends a query that its replay can't wait for."""
+"""The SQLSTATE with which a standby cancels a query that delays its replay."""
 
 NOBODY = UUID(int=0)
-"""Stands for the owner of tables that belong to nobody."""
+"""The owner of tables without an organization."""
 
 Catalog = dict[str, dict[str, str]]
 """Tables, each with the names and types (``format_type``) of its columns in their order."""
@@ -39,7 +37,7 @@ Catalog = dict[str, dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the source holds of one organization's table from a moment on.
+    """The rows of one organization's table from a moment on, as a count and a checksum.
 
     ``checksum`` is over the ids and ``updated_at`` of its rows: two windows from the same moment
     with equal rows and checksum hold the same versions of the same rows.
@@ -58,8 +56,56 @@ CHECKSUM = sql.SQL(
     ), 1, 15))::bit(60)::bigint)::text
     """
 )
-"""Over the versions of rows ``t``: the same in every version of PostgreSQL and in every session,
-since it is made of what is sent in binary."""
+"""A checksum over ids and ``updated_at`` of rows ``t``, in their binary form: it is equal in each
+version of PostgreSQL and under any setting of the session."""
+
+
+BINARY_TYPES = frozenset(
+    {
+        "bigint",
+        "boolean",
+        "bytea",
+        "character varying",
+        "date",
+        "double precision",
+        "integer",
+        "json",
+        "jsonb",
+        "numeric",
+        "real",
+        "smallint",
+        "text",
+        "time without time zone",
+        "timestamp with time zone",
+        "timestamp without time zone",
+        "uuid",
+    }
+)
+"""Types whose binary form is the same in every version since PostgreSQL 13, and their arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The rows of one COPY."""
+
+    table: TableSpec
+    columns: Mapping[str, str]
+    """Names and types."""
+    since: Mapping[UUID, datetime | None]
+    """Per organization, the moment from which rows are read; None means all rows."""
+    into: Literal["target", "merge"]
+    """Directly into an empty partition, or into the merge table first."""
+    parents: Sequence[UUID] = ()
+    """All rows below these parents are read, too."""
+    ids: Sequence[UUID] | None = None
+    """Only rows with these ids."""
+    blocks: tuple[int, int | None] | None = None
+    """Only rows in these blocks of the source's table: from, and up to but not including."""
+
+    @property
+    def copy_options(self) -> str:
+        """Binary if both sides agree on the form of all types, else text."""
+        return "(FORMAT binary)" if all(map(_is_binary, self.columns.values())) else "(FORMAT text)"
 
 
 class Snapshot:
@@ -74,7 +120,7 @@ class Snapshot:
 
     @property
     def label(self) -> str:
-        """The source's host and database, fit to be shown."""
+        """Host and database of the source, for messages."""
         return self._database.label
 
     def reader(self) -> Connection:
@@ -112,9 +158,9 @@ class Snapshot:
         return self._catalog[table.name]
 
     def require(self, table: TableSpec, names: Collection[str]) -> None:
-        """Make sure that a table has these columns.
+        """Check that a table has these columns.
 
-        Asked beforehand, since a query that fails would end the snapshot for the other tables too.
+        A query that fails would end the snapshot for the other tables, too.
 
         Raises:
             SourceMismatch: names the table and the columns.
@@ -127,10 +173,10 @@ class Snapshot:
     def windows(
         self, table: TableSpec, since: Mapping[UUID, datetime | None]
     ) -> dict[UUID, Window]:
-        """What changed from a moment on, per organization; None as the moment means everything.
+        """The window of each organization from its moment on; None means all rows.
 
-        An organization without rows has an empty window. For a table that belongs to nobody the one
-        key is :data:`NOBODY`.
+        An organization without rows has an empty window. The only key of a table without an
+        organization is :data:`NOBODY`.
         """
         if not since:
             return {}
@@ -153,7 +199,7 @@ class Snapshot:
         return {owner: windows.get(owner, EMPTY_WINDOW) for owner in since}
 
     def total(self, table: TableSpec, since: datetime) -> Window:
-        """The windows of all organizations taken together: all that an idle source is asked."""
+        """The window of all organizations together: the only query per table of an idle run."""
         query = sql.SQL(
             "SELECT count(*), coalesce({}, '0') FROM {} AS t WHERE t.updated_at >= %s"
         ).format(CHECKSUM, sql.Identifier(table.name))
@@ -161,10 +207,10 @@ class Snapshot:
         return Window(rows, checksum)
 
     def newest(self, table: TableSpec, owners: Sequence[UUID]) -> datetime | None:
-        """The newest ``updated_at`` of these organizations, None where they have no row.
+        """The newest ``updated_at`` of these organizations, None if they have no row.
 
-        Clocks that are ahead and 'infinity' do not count: a watermark past the source's clock would
-        hide the rows that are written until then.
+        Moments after the source's clock, such as 'infinity', do not count: a watermark in the
+        future would hide the rows that are written until then.
         """
         query = sql.SQL(
             """
@@ -211,7 +257,7 @@ class Snapshot:
     def ids(
         self, table: TableSpec, since: Mapping[UUID, datetime | None], parents: Sequence[UUID]
     ) -> Iterator[list[tuple[UUID, UUID]]]:
-        """Ids and organizations of the rows of these windows and parents, in pages."""
+        """Pages of ids and organizations of rows since these moments or below these parents."""
         if not since and not parents:
             return
         condition, parameters = self._with_parents(table, since, parents)
@@ -236,11 +282,11 @@ class Snapshot:
     def condition(
         self, table: TableSpec, since: Mapping[UUID, datetime | None]
     ) -> tuple[sql.Composed, list[Any]]:
-        """Rows ``t`` of these organizations, from their moments on.
+        """The SQL condition for rows ``t`` of these organizations, from their moments on.
 
         Organizations that share a moment (all of them, after a run for all) share one comparison,
-        so that the source can use its index on ``updated_at``; where they are all there are, they
-        are not listed.
+        so that the source can use its index on ``updated_at``. All organizations of the source
+        together are not listed.
         """
         moments: dict[datetime | None, list[UUID]] = {}
         for organization_id, moment in since.items():
@@ -262,11 +308,11 @@ class Snapshot:
         return sql.SQL("({})").format(sql.SQL(" OR ").join(grouped)), parameters
 
     def execute(self, query: sql.Composed, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The rows of one more question about this moment."""
+        """The rows of a query within the snapshot."""
         return self._connection.execute(query, parameters).fetchall()
 
     def size(self, table: TableSpec) -> tuple[int, int]:
-        """How many blocks a table has, and the bytes of a block."""
+        """The number of blocks of a table, and the bytes of a block."""
         row = self._connection.execute(
             "SELECT pg_relation_size(to_regclass(%s)), current_setting('block_size')::int",
             (table.name,),
@@ -299,7 +345,7 @@ def _connect(database: SourceDatabase) -> Connection:
 
 
 def _catalog(connection: Connection) -> Catalog:
-    """All tables of the search path that this login may read."""
+    """The tables of the search path that this login may read."""
     rows = connection.execute(
         """
         SELECT relname, attname, format_type(atttypid, atttypmod)
@@ -317,8 +363,25 @@ def _catalog(connection: Connection) -> Catalog:
     return catalog
 
 
+def shared_columns(view: Snapshot, table: TableSpec, ours: Mapping[str, str]) -> dict[str, str]:
+    """The columns that source and warehouse share, with the organization of a table with a parent.
+
+    Raises:
+        SourceMismatch: the source has no such table, or a column's type is another there.
+    """
+    theirs = view.columns(table)
+    if table.parent is not None:
+        theirs = theirs | {"organization_id": "uuid"}
+    shared = {name: kind for name, kind in ours.items() if name in theirs}
+    changed = {name: kind for name, kind in shared.items() if theirs[name] != kind}
+    if changed:
+        said = ", ".join(f"{n} is {theirs[n]}, was {kind}" for n, kind in changed.items())
+        raise SourceMismatch(f"{view.label}: table {table.name}: {said}; it was not loaded")
+    return shared
+
+
 def owner_of(table: TableSpec) -> sql.Composable:
-    """The expression for the organization that a row belongs to."""
+    """The SQL expression for the organization of a row."""
     if not table.owned:
         return sql.Literal(NOBODY)
     chain = parents_of(table)
@@ -327,7 +390,7 @@ def owner_of(table: TableSpec) -> sql.Composable:
 
 
 def from_clause(table: TableSpec) -> sql.Composed:
-    """FROM a table as ``t``, joined up to the one that names the organization."""
+    """The FROM clause of a table as ``t``, joined up to the table with the organization."""
     clause = sql.SQL("FROM {} AS t").format(sql.Identifier(table.name))
     alias = "t"
     for _, parent in parents_of(table):
@@ -339,3 +402,7 @@ def from_clause(table: TableSpec) -> sql.Composed:
         )
         alias = parent.table
     return clause
+
+
+def _is_binary(kind: str) -> bool:
+    return re.sub(r"\(.*\)|\[\]", "", kind) in BINARY_TYPES

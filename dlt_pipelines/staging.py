@@ -1,7 +1,7 @@
 """The warehouse's side of replication: tables, columns and partitions of ``staging``.
 
-The ten tables are made by a migration, so that dbt works on an empty warehouse. A table that is
-added to the specs, and a column that is added to the source, get here what they need.
+A migration creates the ten tables, so that dbt works on an empty warehouse. This module creates the
+table of a new spec, and the column that is new in the source.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def catalog(warehouse: Connection) -> Catalog:
 
 
 def filled(warehouse: Connection, table: TableSpec, organizations: Sequence[UUID]) -> set[UUID]:
-    """Those of the organizations that have rows in their partition already."""
+    """The organizations whose partition has rows."""
     if not table.owned or not organizations:
         return set()
     rows = warehouse.execute(
@@ -56,7 +56,7 @@ def filled(warehouse: Connection, table: TableSpec, organizations: Sequence[UUID
 def absent(
     warehouse: Connection, table: TableSpec, rows: Sequence[tuple[UUID, UUID]]
 ) -> list[UUID]:
-    """The ids of those rows, given with their organizations, that are not in their partition."""
+    """The ids of the (id, organization) pairs that are not in their partition."""
     query = sql.SQL(
         """
         SELECT given.id FROM unnest(%s::uuid[], %s::uuid[]) AS given (id, organization_id)
@@ -67,7 +67,7 @@ def absent(
         """
     ).format(sql.Identifier(SCHEMA, table.name))
     with warehouse.transaction():
-        # A handful of rows against hundreds of partitions: look each up by its key.
+        # Few rows against hundreds of partitions: an index look-up for each is fastest.
         warehouse.execute("SET LOCAL enable_hashjoin = off")
         warehouse.execute("SET LOCAL enable_mergejoin = off")
         ids, owners = [row[0] for row in rows], [row[1] for row in rows]
@@ -77,7 +77,7 @@ def absent(
 def count(
     warehouse: Connection, table: TableSpec, organizations: Sequence[UUID]
 ) -> dict[UUID, int]:
-    """The rows of these organizations; those without are absent."""
+    """The number of rows of each organization that has any."""
     if not organizations:
         return {}
     rows = warehouse.execute(
@@ -92,7 +92,7 @@ def count(
 def create_table(
     warehouse: Connection, table: TableSpec, columns: Mapping[str, str], *, source: str
 ) -> None:
-    """Make a table like the source's, with a partition for every organization.
+    """Create a table like the source's, with a partition for each organization.
 
     Raises:
         SourceMismatch: the warehouse does not know a column's type; names ``source``.
@@ -132,9 +132,9 @@ def create_table(
 def add_columns(
     warehouse: Connection, table: TableSpec, columns: Mapping[str, str], *, source: str
 ) -> None:
-    """Add columns that are new in the source, and have every row of the table read again.
+    """Add columns that are new in the source, and reset the watermarks: all rows are read again.
 
-    A new column may hold values in rows whose ``updated_at`` did not move.
+    A new column can hold values in rows whose ``updated_at`` did not change.
 
     Raises:
         SourceMismatch: the warehouse does not know a column's type; names ``source``.
@@ -154,12 +154,12 @@ def add_columns(
 
 
 def _types(warehouse: Connection, columns: Mapping[str, str], label: str) -> dict[str, sql.SQL]:
-    """The types of columns as SQL; ``label`` is where the columns are."""
+    """The types of columns as SQL; ``label`` names the table in an error."""
     types: dict[str, sql.SQL] = {}
     for name, kind in columns.items():
         row = warehouse.execute("SELECT to_regtype(%s) IS NOT NULL", (kind,)).fetchone()
         if row is None or not row[0]:
             raise SourceMismatch(f"{label}: the warehouse has no type {kind} for column {name}")
-        # What to_regtype understands is the name of a type and nothing else.
+        # to_regtype accepts the name of a type only, so this cannot inject SQL.
         types[name] = sql.SQL(kind)
     return types

@@ -1,81 +1,28 @@
-"""Rows on their way: COPY from the source's snapshot straight into the warehouse.
+"""The rows of a run's streams: COPY out of the source's snapshot, for COPY into the warehouse.
 
-Nothing of a patient touches the disk: what dlt is given to load is a file that names a stream, and
-its loader job asks for the stream's rows here (``destination.py``).
+No row touches the disk: dlt loads a file that names a stream, and the load job reads the stream's
+rows here (``destination.py``).
 """
 
 from __future__ import annotations
 
 import queue
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
-from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
-from dlt_pipelines.source import Snapshot
-from dlt_pipelines.tables import TableSpec
+from dlt_pipelines.source import Snapshot, Stream
 from eden.postgres import Connection
 
 BLOCK_BYTES = 1 << 18
 PART_BYTES = 64 << 20
 """A table larger than this is read in several parts at once."""
 
-BINARY_TYPES = frozenset(
-    {
-        "bigint",
-        "boolean",
-        "bytea",
-        "character varying",
-        "date",
-        "double precision",
-        "integer",
-        "json",
-        "jsonb",
-        "numeric",
-        "real",
-        "smallint",
-        "text",
-        "time without time zone",
-        "timestamp with time zone",
-        "timestamp without time zone",
-        "uuid",
-    }
-)
-"""Types whose binary form is the same in every version since PostgreSQL 13, and their arrays."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """The rows that one COPY brings."""
-
-    table: TableSpec
-    columns: Mapping[str, str]
-    """Names and types."""
-    since: Mapping[UUID, datetime | None]
-    """Which rows: per organization, from when on; None means all."""
-    into: Literal["target", "merge"]
-    """Straight into an empty partition, or into the merge table first."""
-    parents: Sequence[UUID] = ()
-    """And all rows that hang from these."""
-    ids: Sequence[UUID] | None = None
-    """Only rows with these ids."""
-    blocks: tuple[int, int | None] | None = None
-    """Only rows in these blocks of the source's table: from, and up to but not including."""
-
-    @property
-    def copy_options(self) -> str:
-        """Binary where both sides surely agree on it, else text, which tells '' from NULL too."""
-        return "(FORMAT binary)" if all(map(_is_binary, self.columns.values())) else "(FORMAT text)"
-
 
 class Streams:
-    """The streams of one run, by name, and the connections that read them. Used by threads."""
+    """The streams of one run by name, and a few connections that read them; thread-safe."""
 
     def __init__(self, view: Snapshot, streams: Mapping[str, Stream], readers: int) -> None:
         self._view = view
@@ -90,7 +37,7 @@ class Streams:
 
     @contextmanager
     def rows(self, name: str) -> Iterator[Rows]:
-        """Read a stream from the snapshot, on a connection of this run's few."""
+        """Read a stream from the snapshot; waits for a free connection."""
         reader = self._readers.get()
         try:
             if reader is None:
@@ -102,7 +49,7 @@ class Streams:
             with reader.cursor() as cursor, cursor.copy(statement, parameters) as copy:
                 yield Rows(copy)
         except BaseException:
-            # Its transaction is over: the next stream gets a new one.
+            # The transaction of this connection is aborted: the next stream gets a new one.
             if reader is not None:
                 reader.close()
             reader = None
@@ -119,7 +66,7 @@ class Streams:
 
 
 class Rows:
-    """A file to read from, as psycopg2's COPY wants one, made of psycopg 3's blocks."""
+    """The blocks of psycopg 3's COPY as a file, which psycopg2's COPY reads."""
 
     def __init__(self, blocks: psycopg.Copy) -> None:
         self._blocks = iter(blocks)
@@ -142,7 +89,3 @@ def parts_of(size_in_blocks: int, block_bytes: int, most: int) -> list[tuple[int
     edges = [size_in_blocks * number // parts for number in range(parts)]
     ends: Sequence[int | None] = [*edges[1:], None]
     return list(zip(edges, ends, strict=True))
-
-
-def _is_binary(kind: str) -> bool:
-    return re.sub(r"\(.*\)|\[\]", "", kind) in BINARY_TYPES

@@ -18,9 +18,10 @@ class Parent:
 class TableSpec:
     """One table of the source, with ``id`` as its key and ``updated_at`` as its watermark.
 
-    A table belongs to an organization directly (``owned``), through its ``parent``, or to nobody
-    (neither). Every ``updated_at`` is set by the application within the transaction that writes the
-    row, so it may be older than rows already read: hence the overlap (design, section 3).
+    A table belongs to an organization directly (``owned``), through its ``parent``, or not at all
+    (neither). The application sets ``updated_at`` within the transaction that writes the row, so a
+    row can commit with an older moment than rows already read: hence the overlap (design, section
+    3).
     """
 
     name: str
@@ -28,7 +29,7 @@ class TableSpec:
     parent: Parent | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an entry that says two things of its owner."""
+        """Refuse a parent for a table that is not owned."""
         if self.parent is not None and not self.owned:
             raise ValueError(f"{self.name}: a table with a parent belongs to its organization")
 
@@ -52,7 +53,7 @@ SERIES = "pacs_series"
 
 
 def parents_of(table: TableSpec) -> list[tuple[TableSpec, Parent]]:
-    """The chain from a table up to the one that holds ``organization_id``: (child, its parent)."""
+    """The pairs (child, parent) from a table up to the table with ``organization_id``."""
     by_name = {spec.name: spec for spec in TABLES}
     chain: list[tuple[TableSpec, Parent]] = []
     while table.parent is not None:
@@ -62,7 +63,7 @@ def parents_of(table: TableSpec) -> list[tuple[TableSpec, Parent]]:
 
 
 def children_of(table: TableSpec) -> list[TableSpec]:
-    """The tables whose rows belong to an organization through this one's."""
+    """The tables whose parent is this one."""
     return [spec for spec in TABLES if spec.parent is not None and spec.parent.table == table.name]
 
 
@@ -80,7 +81,7 @@ def feed_key(table: TableSpec) -> str | None:
 
 
 def needed_columns(table: TableSpec) -> list[tuple[TableSpec, set[str]]]:
-    """The columns without which a table can't be read, its own and those of its parents."""
+    """The columns that reading a table requires, its own and its parents'."""
     by_name = {spec.name: spec for spec in TABLES}
     needed = [(table, {"id", "updated_at"})]
     for child, parent in parents_of(table):

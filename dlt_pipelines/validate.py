@@ -1,8 +1,8 @@
 """Comparison of the whole of ``staging`` with the source, and its repair (design, section 3).
 
-What a watermark can't see: rows that committed later than the overlap reaches back, and rows that
-the source has deleted for good. Equal checksums settle an organization's table; where they differ,
-those of its buckets of ids; where those differ, the ids.
+It finds changes that no watermark shows: rows that committed later than the overlap, and rows that
+the source has deleted. It compares the checksum of an organization's table; if that differs, the
+checksums of 256 buckets of ids; if one differs, its ids.
 """
 
 from __future__ import annotations
@@ -18,10 +18,16 @@ from uuid import UUID
 from psycopg import sql
 
 from dlt_pipelines import ledger, moves, staging
-from dlt_pipelines.organizations import register
-from dlt_pipelines.source import CHECKSUM, NOBODY, from_clause, owner_of
-from dlt_pipelines.streams import Stream
-from dlt_pipelines.sync import Place, choose, despite_conflicts, open_run, shared_columns
+from dlt_pipelines.organizations import choose, register
+from dlt_pipelines.run import RunContext, open_run, retry_conflicts
+from dlt_pipelines.source import (
+    CHECKSUM,
+    NOBODY,
+    Stream,
+    from_clause,
+    owner_of,
+    shared_columns,
+)
 from dlt_pipelines.tables import TABLES, TableSpec
 from eden import logs, progress
 from eden.errors import SourceMismatch
@@ -29,46 +35,46 @@ from eden.settings import Sync, load
 
 MASS_SHARE = 0.2
 MASS_ROWS = 10
-"""More than the larger of the two, of one organization's table, is not deleted unasked."""
+"""More rows of one organization's table than the larger of the two are deleted on request only."""
 
 BUCKETS_AT_ONCE = 32
-"""Of 256: how much of an organization's ids is held in memory."""
+"""Buckets, of 256, whose ids are held in memory."""
 
 Versions = dict[UUID, bytes | None]
 
 
 @dataclass(slots=True)
 class Difference:
-    """What one organization's table differed in (None: a table that belongs to nobody)."""
+    """The differences of one table and organization (None: a table without one)."""
 
     table: str
     organization_id: UUID | None
     missing: int = 0
-    """Rows that only the source had; loaded."""
+    """Rows that only the source has; they are loaded."""
     stale: int = 0
-    """Rows that the source had in another version, or in another organization; loaded."""
+    """Rows that the source has in another version or organization; they are loaded."""
     deleted: int = 0
-    """Rows that the source has deleted; deleted here too, and recorded."""
+    """Rows that the source has deleted; they are deleted and recorded in ``ops.deletions``."""
     refused: int = 0
-    """Rows that would have been deleted, had they not been so many."""
+    """Rows that are not deleted because they are too many."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationSummary:
-    """What a validation found and did."""
+    """The result of a validation."""
 
     run_id: UUID
     organizations: int
     differences: tuple[Difference, ...]
     failures: tuple[str, ...]
-    """Tables that could not be compared, and why."""
+    """One message per table that could not be compared."""
     seconds: float
     slugs: Mapping[UUID, str] = field(default_factory=dict)
-    """What the source calls its organizations; for people, not in the document."""
+    """The slugs of the source, for people; not in the document."""
 
     @property
     def success(self) -> bool:
-        """Whether ``staging`` equals the source now."""
+        """Whether ``staging`` now equals the source."""
         return not self.failures and not any(found.refused for found in self.differences)
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,25 +99,25 @@ def validate(
     allow_mass_delete: bool = False,
     tables: Sequence[TableSpec] = TABLES,
 ) -> ValidationSummary:
-    """Make ``staging`` equal to the source, for all organizations or those named.
+    """Make ``staging`` equal to the source, for all organizations or the named ones.
 
-    Rows count as equal when id, organization and ``updated_at`` are.
+    Rows are equal if id, organization and ``updated_at`` are.
 
     Raises:
         EdenError: as :func:`dlt_pipelines.sync` does.
     """
 
     def once() -> ValidationSummary:
-        with open_run("validate") as place:
-            validation = _Validation(place, allow_mass_delete=allow_mass_delete)
+        with open_run("validate") as context:
+            validation = _Validation(context, allow_mass_delete=allow_mass_delete)
             return validation.run(organizations, tables)
 
-    return despite_conflicts(once)
+    return retry_conflicts(once)
 
 
 @dataclass(slots=True)
 class _Repair:
-    """What has to be done to one table."""
+    """The repair of one table."""
 
     table: TableSpec
     columns: Mapping[str, str]
@@ -119,16 +125,16 @@ class _Repair:
     load: set[UUID] = field(default_factory=set)
     """Ids of rows to read from the source."""
     moved: dict[UUID, set[UUID]] = field(default_factory=dict)
-    """Per organization, ids of rows that the source has in another one."""
+    """Per organization, ids of rows that the source has in another organization."""
     delete: dict[UUID, list[UUID]] = field(default_factory=dict)
-    """Per organization, ids of rows that the source has no more."""
+    """Per organization, ids of rows that the source has deleted."""
 
 
 class _Validation:
-    def __init__(self, place: Place, *, allow_mass_delete: bool) -> None:
-        self._place = place
-        self._view = place.view
-        self._connection = place.connection
+    def __init__(self, context: RunContext, *, allow_mass_delete: bool) -> None:
+        self._context = context
+        self._snapshot = context.snapshot
+        self._connection = context.connection
         self._allow_mass_delete = allow_mass_delete
         self._id = uuid.uuid4()
         self._started_at = datetime.now(UTC)
@@ -136,12 +142,12 @@ class _Validation:
         self._failures: list[str] = []
 
     def run(self, names: Collection[str], tables: Sequence[TableSpec]) -> ValidationSummary:
-        """Compare and repair; the records of the log bear the id of the history's rows."""
+        """Compare and repair; log records and rows of ``ops.sync_runs`` share the run's id."""
         with logs.about(run_id=self._id):
             return self._run(names, tables)
 
     def _run(self, names: Collection[str], tables: Sequence[TableSpec]) -> ValidationSummary:
-        everyone = self._view.organizations()
+        everyone = self._snapshot.organizations()
         register(self._connection, everyone)
         gone = ledger.forgotten(self._connection)
         chosen = choose(everyone, names, gone)
@@ -167,7 +173,7 @@ class _Validation:
         repairs: list[_Repair] = []
         for number, table in enumerate(tables):
             try:
-                columns = shared_columns(self._view, table, catalog.get(table.name, {}))
+                columns = shared_columns(self._snapshot, table, catalog.get(table.name, {}))
             except SourceMismatch as error:
                 self._failures.append(str(error))
                 continue
@@ -179,8 +185,8 @@ class _Validation:
         return repairs
 
     def _differing(self, table: TableSpec, owners: Sequence[UUID]) -> list[UUID]:
-        """The organizations whose part of the table is not the same on both sides."""
-        theirs = self._view.windows(table, dict.fromkeys(owners))
+        """The organizations whose part of the table differs."""
+        theirs = self._snapshot.windows(table, dict.fromkeys(owners))
         ours = {
             owner: (rows, checksum)
             for owner, rows, checksum in self._connection.execute(
@@ -222,7 +228,7 @@ class _Validation:
         query = sql.SQL(
             "SELECT get_byte(uuid_send(t.id), 0), count(*), {} {} WHERE {} = %s GROUP BY 1"
         ).format(CHECKSUM, from_clause(table), owner_of(table))
-        return {bucket: (n, c) for bucket, n, c in self._view.execute(query, (owner,))}
+        return {bucket: (n, c) for bucket, n, c in self._snapshot.execute(query, (owner,))}
 
     def _buckets_here(self, table: TableSpec, owner: UUID) -> dict[int, tuple[int, str]]:
         query = sql.SQL(
@@ -236,7 +242,7 @@ class _Validation:
             "SELECT t.id, timestamptz_send(t.updated_at::timestamptz) {} "
             "WHERE {} = %s AND get_byte(uuid_send(t.id), 0) = ANY(%s)"
         ).format(from_clause(table), owner_of(table))
-        return dict(self._view.execute(query, (owner, list(buckets))))
+        return dict(self._snapshot.execute(query, (owner, list(buckets))))
 
     def _versions_here(self, table: TableSpec, owner: UUID, buckets: Sequence[int]) -> Versions:
         query = sql.SQL(
@@ -246,16 +252,16 @@ class _Validation:
         return dict(self._connection.execute(query, (owner, list(buckets))).fetchall())
 
     def _still_there(self, table: TableSpec, ids: Sequence[UUID]) -> set[UUID]:
-        """Those of the rows that the source has after all, in another organization."""
+        """The ids that the source has in another organization."""
         if not ids:
             return set()
         query = sql.SQL("SELECT t.id {} WHERE t.id = ANY(%s)").format(from_clause(table))
-        return {row for (row,) in self._view.execute(query, (list(ids),))}
+        return {row for (row,) in self._snapshot.execute(query, (list(ids),))}
 
     def _load(self, repairs: Sequence[_Repair], known: Sequence[UUID]) -> None:
         if not repairs:
             return
-        # dlt takes seconds to import: a validation that finds nothing never needs it.
+        # dlt takes seconds to import, and a validation without differences does not need it.
         from dlt_pipelines import loading  # noqa: PLC0415
 
         ledger.announce(self._connection, self._id, "validate")
@@ -270,17 +276,17 @@ class _Validation:
             )
             for repair in repairs
         }
-        loading.load(streams, self._view, self._place.warehouse, self._place.folder)
+        loading.load(streams, self._snapshot, self._context.warehouse, self._context.folder)
         moves.apply(self._connection)
         for repair in repairs:
             for owner, ids in repair.moved.items():
                 self._leave(repair.table, owner, ids)
 
     def _leave(self, table: TableSpec, owner: UUID, ids: Collection[UUID]) -> None:
-        """Take rows away that are in another organization now; ``moves`` has taken most already.
+        """Delete rows that are now in another organization and that ``moves`` did not move.
 
-        One that is nowhere here has moved to an organization that is forgotten: for whoever has
-        exported it, that is a deletion.
+        A row that has no other partition here has moved to a forgotten organization: it is recorded
+        as a deletion, so that its study is withdrawn.
         """
         self._connection.execute(
             sql.SQL(
@@ -313,7 +319,7 @@ class _Validation:
                 repair.differences[owner].deleted = self._delete_rows(table, owner, ids)
 
     def _counts(self, repair: _Repair) -> dict[UUID, int]:
-        """Rows of the whole table per organization; only asked for where something may go."""
+        """Rows of the whole table per organization; empty if there is nothing to delete."""
         if not any(repair.delete.values()):
             return {}
         rows = self._connection.execute(

@@ -13,8 +13,8 @@ import click
 
 import dicom_export
 from dicom_export import InBucket
-from dlt_pipelines import forgetting
-from dlt_pipelines.forgetting import Belongings, KnownOrganization
+from dlt_pipelines import remove_organization
+from dlt_pipelines.remove_organization import Belongings, KnownOrganization
 from eden import postgres
 from eden.errors import NotForgotten, UsageError
 from eden.postgres import Connection
@@ -59,9 +59,9 @@ def forget(name: str, *, is_confirmed: bool, as_json: bool) -> bool:
         output.progress_bar(shown=not as_json),
     ):
         # As it is under the lock.
-        organization = forgetting.find(connection, str(organization.id))
+        organization = remove_organization.find(connection, str(organization.id))
         dicom_export.empty_bucket(database, store, organization.id)
-        forgetting.remove(connection, organization)
+        remove_organization.remove(connection, organization)
         has_marts = builds.was_ever_built(connection)
     if not as_json:
         output.say(f"{_label(organization)} is forgotten: nothing of it is left here.")
@@ -77,9 +77,9 @@ def restore(name: str, *, as_json: bool) -> bool:
     database = load(DestinationDatabase)
     builds.migrate()
     with warehouse_lock(database, "forget-organization") as connection:
-        organization = forgetting.find(connection, name)
+        organization = remove_organization.find(connection, name)
         if organization.is_forgotten:
-            forgetting.restore(connection, organization)
+            remove_organization.restore(connection, organization)
     if as_json:
         output.document(
             {
@@ -104,10 +104,10 @@ def _reading() -> Connection:
 
 
 def _look(connection: Connection, name: str) -> tuple[KnownOrganization, Belongings, InBucket]:
-    organization = forgetting.find(connection, name)
+    organization = remove_organization.find(connection, name)
     return (
         organization,
-        forgetting.belongings(connection, organization),
+        remove_organization.belongings(connection, organization),
         dicom_export.in_bucket(connection, organization.id),
     )
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 import dlt_pipelines
-from dlt_pipelines import forgetting
+from dlt_pipelines import remove_organization
 from eden import postgres
 from eden.demo.hospital import TABLES, Hospital, new_row, row_type
 from eden.settings import DestinationDatabase, SourceDatabase, load
@@ -306,14 +306,14 @@ def forget_or_restore(world: World) -> None:
     ).fetchall()
     name = str(world.dice.choice(chosen)[0])
     with warehouse_lock(load(DestinationDatabase), "test") as connection:
-        if forgetting.find(connection, name).is_forgotten:
-            forgetting.restore(connection, forgetting.find(connection, name))
+        if remove_organization.find(connection, name).is_forgotten:
+            remove_organization.restore(connection, remove_organization.find(connection, name))
         else:
             connection.execute(
                 "UPDATE ops.organizations SET forgotten_at = now() WHERE organization_id = %s",
                 (name,),
             )
-            forgetting.remove(connection, forgetting.find(connection, name))
+            remove_organization.remove(connection, remove_organization.find(connection, name))
     world.is_whole = False
 
 

@@ -32,6 +32,7 @@ from eden.settings import DestinationDatabase, Export, ObjectStore, load
 from eden.warehouse import builds
 from tests.conftest import Services
 from tests.support import oracle
+from tests.support.dlt_home import pending_packages
 from tests.support.seeds import chosen_seed
 from tests.support.warehouse import differing_tables
 from tests.support.watched_s3 import WatchedS3, watched_s3
@@ -94,7 +95,7 @@ def test_a_killed_sync_is_completed_by_the_next(
         found = warehouse.execute("SELECT study_id FROM analytics.eligible_studies").fetchall()
     assert {study_id for (study_id,) in found} == set(oracle.eligible_studies(hospital))
     assert dlt_pipelines.sync().is_idle
-    assert list((Path(os.environ["EDEN_HOME"]) / "dlt").iterdir()) == []
+    assert pending_packages() == []
 
 
 # The export ---------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from eden.embedded.secrets import Secrets
 from eden.errors import DatabaseUnavailable, SyncFailed
 from tests.conftest import Services
 from tests.support import zoo
+from tests.support.dlt_home import files_with, pending_packages
 from tests.support.seeds import chosen_seed
 from tests.support.warehouse import differing_tables
 
@@ -171,6 +172,7 @@ def failed(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) 
     output = capfd.readouterr()
     for text in (said, caplog.text, output.out, output.err):
         assert "Ejemplo" not in text
+    assert files_with("Ejemplo") == []
     caplog.clear()
     return bool(said)
 
@@ -180,7 +182,8 @@ def assert_in_step(services: Services, source: psycopg.Connection) -> None:
         assert differing_tables(source, warehouse) == []
         left = warehouse.execute("SELECT count(*) FROM ops.possible_moves").fetchall()
         assert left == [(0,)]
-    assert list((Path(os.environ["EDEN_HOME"]) / "dlt").iterdir()) == []
+    assert pending_packages() == []
+    assert files_with("Ejemplo") == []
 
 
 @pytest.mark.timeout(900)

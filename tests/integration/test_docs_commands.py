@@ -32,6 +32,7 @@ ELSEWHERE = {
     "comm": "reads what aws and psql wrote",
     "createdb": "test_backup.py",
     "dbt": "test_dbt_by_hand.py",
+    "dlt": "test_dlt_commands.py",
     "docker": "needs Docker",
     "eden embedded": "test_demo.py, on services of its own",
     "eden up": "runs until Ctrl-C",

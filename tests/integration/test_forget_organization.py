@@ -22,7 +22,7 @@ from psycopg import sql
 
 from dicom_export.ledger.ledger import Ledger
 from dicom_export.publish.bucket import Bucket
-from dlt_pipelines import forgetting
+from dlt_pipelines import remove_organization
 from eden.demo.hospital import Hospital
 from eden.paths import PROJECT_ROOT
 from eden.settings import DestinationDatabase, load
@@ -200,7 +200,7 @@ def check_that_a_dry_run_changes_nothing(world: World) -> None:
     counted = {
         table.replace("staging.", f"{schema}."): sum(found.values())
         for (table, owner), found in world.rows.items()
-        if owner == str(world.one) and table not in forgetting.KEPT
+        if owner == str(world.one) and table not in remove_organization.KEPT
     }
     assert counted.items() <= foreseen["rows"].items()
     assert set(foreseen["rows"]) - set(counted) == {"ops.image_exports", "ops.exported_objects"}
@@ -299,12 +299,12 @@ def check_that_a_run_that_died_is_completed(world: World, monkeypatch: pytest.Mo
         remove(*args)
         raise Killed
 
-    delete, remove = Bucket.delete, forgetting._remove
+    delete, remove = Bucket.delete, remove_organization._remove
     for place, name, death in (
         (Ledger, "claim_forgotten", die),
         (Bucket, "delete", die_at_the_fourth),
         (Bucket, "sizes", die),
-        (forgetting, "_remove", die_before_the_commit),
+        (remove_organization, "_remove", die_before_the_commit),
         (tenants, "restore", die),
         (builds, "build", die),
     ):

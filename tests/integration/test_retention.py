@@ -14,6 +14,7 @@ from eden.warehouse import builds
 from tests.conftest import Services
 from tests.support import zoo
 
+OF_DLT = ("staging._dlt_loads", "staging._dlt_version", "_dlt_merge_staging._dlt_version")
 GONE, EXPORTED = UUID(int=1), UUID(int=2)
 
 
@@ -29,7 +30,7 @@ def age(warehouse: psycopg.Connection, days: int) -> None:
         ("ops.build_requests", "created_at"),
         ("ops.builds", "finished_at"),
         ("ops.deletions", "deleted_at"),
-        ("staging._dlt_loads", "inserted_at"),
+        *((table, "inserted_at") for table in OF_DLT),
     ):
         assert count(warehouse, table), table
         warehouse.execute(
@@ -78,7 +79,7 @@ def test_old_rows_go_and_what_is_built_stays_built(
 
         age(warehouse, 2)
         dlt_pipelines.validate()
-        for table in ("ops.sync_runs", "ops.sync_heartbeats", "staging._dlt_loads"):
+        for table in ("ops.sync_runs", "ops.sync_heartbeats", *OF_DLT):
             assert count(warehouse, table) == 0, table
         assert count(warehouse, "ops.builds") == count(warehouse, "ops.build_requests") == 1
         assert seen(warehouse) == before
@@ -96,3 +97,8 @@ def test_old_rows_go_and_what_is_built_stays_built(
         dlt_pipelines.validate()
         assert count(warehouse, "ops.build_requests", "reason IN ('one', 'two')") == 2
         assert builds.is_build_due(warehouse)
+
+        # dlt loads on without the versions of its schema.
+        source.execute("UPDATE pacs_organizations SET name = 'Sur', updated_at = clock_timestamp()")
+        assert dlt_pipelines.sync().rows_written == 1
+        assert all(count(warehouse, table) == 1 for table in OF_DLT)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import dlt_pipelines
-from dlt_pipelines import ValidationSummary, forgetting
+from dlt_pipelines import ValidationSummary, remove_organization
 from eden.demo.hospital import Hospital
 from eden.warehouse import builds
 from tests.conftest import Services
@@ -179,7 +179,7 @@ def test_a_study_that_moved_to_a_forgotten_organization_is_a_deletion(
         warehouse.execute(
             "UPDATE ops.organizations SET forgotten_at = now() WHERE organization_id = %s", (gone,)
         )
-        forgetting.remove(warehouse, forgetting.find(warehouse, str(gone)))
+        remove_organization.remove(warehouse, remove_organization.find(warehouse, str(gone)))
         source.execute(
             "UPDATE pacs_studies SET organization_id = %s, updated_at = now() WHERE id = %s",
             (gone, study.id),

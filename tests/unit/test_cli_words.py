@@ -13,7 +13,7 @@ from rich.console import Console
 
 from dicom_export import StudyResult
 from dlt_pipelines import Difference, ValidationSummary
-from dlt_pipelines.forgetting import KnownOrganization
+from dlt_pipelines.remove_organization import KnownOrganization
 from eden.errors import NotForgotten, ServiceFailed
 from eden_cli import cli, docs_page, exporting, forgetting, output, status_page, tables
 from eden_cli.status_page import OrganizationStatus, Status

@@ -31,6 +31,7 @@ LEFT_OUT = {
     "aws": "needs an account of AWS",
     "comm": "reads what aws and psql wrote",
     "createdb": "run by tests/integration/test_backup.py",
+    "dlt": "run by tests/integration/test_dlt_commands.py",
     "docker": "needs Docker",
     "git": "needs the repository's remote",
     "kubectl": "needs a cluster",

@@ -1,8 +1,7 @@
-"""Everything of an organization leaves the warehouse, or comes back (design, section 8).
+"""Removal of an organization from the warehouse, and its return (design, section 8).
 
-Its names stay: they are for ever, and one that comes back gets the same. That the source goes on
-naming it is not the warehouse's to change; sync and validate leave it out from the moment it is
-forgotten (``sync.choose``).
+Its names stay, so that it gets the same names when it returns. The source still lists it; sync and
+validate leave it out while it is forgotten (``organizations.choose``).
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from eden.postgres import Connection
 from eden.warehouse import tenants
 
 KEPT = ("ops.organizations", "ops.tenant_roles", "ops.study_changes")
-"""Tables of ``ops`` that keep rows of a forgotten organization: its names; its role, until that is
-gone; and the changes that the marts have not used yet."""
+"""Tables of ``ops`` that keep rows of a forgotten organization: its names, its role until that is
+dropped, and the changes that the marts have not used yet."""
 
 _KNOWN = """
 SELECT
@@ -35,8 +34,8 @@ LEFT JOIN staging.pacs_organizations AS named ON named.id = known.organization_i
 WHERE known.organization_id::text = lower(%(name)s) OR %(name)s IN (known.slug, named.slug)
 """
 
-# Every table that says whose its rows are, those of tomorrow included. Views have no rows of their
-# own, and partitions lie elsewhere.
+# Each table with a column organization_id, future tables included. Views have no rows of their own,
+# and partitions lie in the organizations' schemas.
 _TABLES_WITH_AN_OWNER = """
 SELECT format('%%s.%%s', nspname, relname), nspname, relname
 FROM pg_class
@@ -72,11 +71,11 @@ WHERE organization_id = %(id)s OR modality_id IN (
 
 @dataclass(frozen=True, slots=True)
 class KnownOrganization:
-    """An organization that was ever registered, by the names that the warehouse gave it."""
+    """An organization that is or was registered, with the names that the warehouse gave it."""
 
     id: UUID
     slug: str
-    """As the source calls it now."""
+    """The current slug in the source."""
     schema_name: str
     tenant_schema: str
     tenant_role: str
@@ -87,20 +86,20 @@ class KnownOrganization:
 
 @dataclass(frozen=True, slots=True)
 class Belongings:
-    """What the warehouse holds of an organization now."""
+    """The schemas, role and rows of an organization in the warehouse."""
 
     schemas: tuple[str, ...]
     role: str | None
     rows: Mapping[str, int]
-    """Per table that holds any."""
+    """The number of rows per table that has any."""
 
 
 def find(warehouse: Connection, name: str) -> KnownOrganization:
-    """The organization of this slug, present or first, or of this id.
+    """The organization with this slug, current or first, or this id.
 
     Raises:
-        UnknownOrganization: there is none.
-        UsageError: there are several; only an id says which is meant.
+        UnknownOrganization: no organization has it.
+        UsageError: several organizations have this slug.
     """
     found = [KnownOrganization(*row) for row in warehouse.execute(_KNOWN, {"name": name})]
     if not found:
@@ -114,7 +113,7 @@ def find(warehouse: Connection, name: str) -> KnownOrganization:
 
 
 def belongings(warehouse: Connection, organization: KnownOrganization) -> Belongings:
-    """Count what :func:`remove` would take away."""
+    """The belongings that :func:`remove` would delete."""
     schemas = warehouse.execute(
         """
         SELECT schema_name FROM ops.organizations
@@ -147,20 +146,20 @@ def belongings(warehouse: Connection, organization: KnownOrganization) -> Belong
 
 
 def remove(warehouse: Connection, organization: KnownOrganization) -> None:
-    """Take a forgotten organization out of staging, marts and ledgers, and its tenant away.
+    """Delete a forgotten organization from staging, marts and ledgers, and drop its tenant.
 
-    One transaction but for the tenant, which the next call or any dbt command goes on with. Needs
-    the warehouse's lock, and a bucket that holds nothing of it: the ledger's rows go too.
+    One transaction, except for the tenant: the next call or dbt command completes that part. The
+    caller holds the warehouse's lock and has emptied the bucket, since the ledger's rows go, too.
 
     Raises:
-        NotForgotten: somebody else's objects or rights keep something; the message says which.
+        NotForgotten: foreign objects or rights keep something; the message names them.
     """
     try:
         if not organization.is_removed:
             with warehouse.transaction():
                 _remove(warehouse, organization)
     except psycopg.Error as error:
-        # The message may quote a row.
+        # The message can quote a row.
         reason = f"{type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})"
         raise NotForgotten(
             f"organization {organization.id}: {reason}; its rows are all still there, run it again"
@@ -175,8 +174,7 @@ def _remove(warehouse: Connection, organization: KnownOrganization) -> None:
     parameters = {"id": organization.id}
     ledger.announce(warehouse, uuid.uuid4(), "organization forgotten")
     warehouse.execute(_RECORD_STUDIES, parameters)
-    # Detaches the partitions too. What somebody has hung from them goes as well: it shows the same
-    # patients.
+    # Drops the partitions, too, and by CASCADE the foreign views on them: they show the same rows.
     warehouse.execute(
         sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(organization.schema_name))
     )
@@ -192,12 +190,12 @@ def _remove(warehouse: Connection, organization: KnownOrganization) -> None:
 
 
 def restore(warehouse: Connection, organization: KnownOrganization) -> None:
-    """Have an organization replicated again; the next sync loads all of it.
+    """Have an organization replicated again; the next sync loads all its rows.
 
-    Needs the warehouse's lock. Where forgetting was begun and not finished, what is left is kept.
+    The caller holds the warehouse's lock. Rows that an unfinished removal left are kept.
 
     Raises:
-        NotForgotten: it is as before, since a schema of its name was made by somebody else.
+        NotForgotten: a foreign schema has its name; nothing changed.
     """
     try:
         with warehouse.transaction():
