@@ -171,7 +171,19 @@ class Stage:
     def restore_ledger(self) -> None:
         self.clear_ledger()
         for table in LEDGER:
-            self.database.execute(f"INSERT INTO ops.{table} TABLE saved.{table}")
+            columns = self.stored_columns(table)
+            self.database.execute(
+                f"INSERT INTO ops.{table} ({columns}) SELECT {columns} FROM saved.{table}"
+            )
+
+    def stored_columns(self, table: str) -> str:
+        """List the columns that are not generated from others."""
+        query = """
+            SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute
+            WHERE attrelid = %s::regclass AND attnum > 0 AND attgenerated = ''
+                AND NOT attisdropped
+        """
+        return str(self.database.execute(query, (f"ops.{table}",)).fetchone()[0])
 
     def begin(self, scene: Scene) -> None:
         self.open_bucket(scene.bucket)

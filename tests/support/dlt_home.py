@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import dlt
@@ -30,7 +31,31 @@ def files_with(value: str) -> list[str]:
         if path.is_file():
             content = path.read_bytes()
             if path.suffix == ".pickle":
-                content += str(pickle.loads(content).asdict()).encode()
+                content += shown(pickle.loads(content)).encode()
             if value.encode() in content:
                 found.append(str(path.relative_to(dlt_home())))
     return found
+
+
+def shown(value: object) -> str:
+    """Everything that an unpickled object holds, at any depth, as text.
+
+    dlt's own ``asdict`` refuses a trace whose step was tried twice.
+    """
+    texts: list[str] = []
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        texts.append(str(one))
+        if isinstance(one, Mapping):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, Iterable) and not isinstance(one, str | bytes):
+            waiting += list(one)
+        waiting += list(getattr(one, "__dict__", {}).values())
+        if isinstance(one, BaseException):
+            waiting += list(one.args)
+    return "\n".join(texts)
