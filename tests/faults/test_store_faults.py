@@ -31,6 +31,7 @@ from dicom_export.connections import Connections
 from dicom_export.errors import LeaseLost
 from dicom_export.exporter import Exporter
 from dicom_export.ledger import leases, ledger
+from dicom_export.ledger.part import LEASE_SECONDS
 from dicom_export.marts import Marts
 from dicom_export.publish.bucket import ATTEMPTS, Bucket
 from eden.errors import StoreUnavailable
@@ -273,7 +274,7 @@ def test_a_store_that_asks_to_slow_down_is_left_alone_for_longer_and_longer(
 
 def test_an_attempt_is_over_before_the_lease_under_which_it_began() -> None:
     longest = s3_client.CONNECT_TIMEOUT_SECONDS + s3_client.READ_TIMEOUT_SECONDS
-    assert longest < ledger.LEASE_SECONDS * (1 - leases.SAFETY)
+    assert longest < LEASE_SECONDS * (1 - leases.SAFETY)
 
 
 def test_a_silent_store_holds_a_worker_for_one_object_and_no_longer(
