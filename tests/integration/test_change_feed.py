@@ -17,7 +17,7 @@ from tests.conftest import Services
 NAIVE = """
 CREATE TABLE naive_positions (model text PRIMARY KEY, change_id bigint NOT NULL);
 CREATE OR REPLACE FUNCTION ops.use_study_changes(
-    used_by text, relations text[], current_definition text
+    used_by text, followed text[], current_definition text
 ) RETURNS TABLE (relation text, organization_id uuid, key uuid) LANGUAGE plpgsql AS $$
 DECLARE
     last bigint := (SELECT change_id FROM naive_positions WHERE model = used_by);
@@ -27,7 +27,7 @@ BEGIN
     ON CONFLICT (model) DO UPDATE SET change_id = excluded.change_id;
     RETURN QUERY SELECT change.relation, change.organization_id, change.key
     FROM ops.study_changes AS change
-    WHERE change.change_id > last AND change.relation = ANY (relations);
+    WHERE change.change_id > last AND change.relation = ANY (followed);
 END
 $$
 """
@@ -143,7 +143,7 @@ def test_the_feed_holds_only_what_some_model_has_not_used(
         # Another model that is built as well, but has not used the change yet.
         connection.execute(
             "INSERT INTO ops.model_positions "
-            "SELECT 'another', used_snapshot, system_identifier, '', updated_at "
+            "SELECT 'another', used_snapshot, system_identifier, '', relations, updated_at "
             "FROM ops.model_positions"
         )
         rename(connection, studies[0], "new")

@@ -26,6 +26,8 @@ CREATE TABLE ops.model_positions (
     system_identifier bigint NOT NULL,
     -- The model's SQL and the rows of its seeds.
     definition_hash   text NOT NULL,
+    -- The relations that it follows.
+    relations         text[] NOT NULL,
     updated_at        timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 

@@ -33,7 +33,7 @@ $$;
 -- Returns the changes of some relations that a model has not used yet, and counts them as used once the
 -- calling transaction commits. One row of NULLs stands for everything: the model has no position in this
 -- cluster (a new model, a restored dump), or its definition changed.
-CREATE FUNCTION ops.use_study_changes(used_by text, relations text[], current_definition text)
+CREATE FUNCTION ops.use_study_changes(used_by text, followed text[], current_definition text)
 RETURNS TABLE (relation text, organization_id uuid, key uuid)
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
@@ -47,12 +47,14 @@ BEGIN
     -- Two runs of one model take turns.
     SELECT * INTO last FROM ops.model_positions WHERE model = used_by FOR UPDATE;
     position_now := pg_current_snapshot();
-    INSERT INTO ops.model_positions (model, used_snapshot, system_identifier, definition_hash)
-    VALUES (used_by, position_now, cluster, current_definition)
+    INSERT INTO ops.model_positions
+        (model, used_snapshot, system_identifier, definition_hash, relations)
+    VALUES (used_by, position_now, cluster, current_definition, followed)
     ON CONFLICT (model) DO UPDATE SET
         used_snapshot = excluded.used_snapshot,
         system_identifier = excluded.system_identifier,
         definition_hash = excluded.definition_hash,
+        relations = excluded.relations,
         updated_at = excluded.updated_at;
     IF (last.system_identifier, last.definition_hash) IS DISTINCT FROM (cluster, current_definition) THEN
         RETURN QUERY SELECT NULL::text, NULL::uuid, NULL::uuid;
@@ -62,13 +64,14 @@ BEGIN
         FROM ops.study_changes AS change
         WHERE change.transaction_id >= pg_snapshot_xmin(last.used_snapshot)
             AND NOT pg_visible_in_snapshot(change.transaction_id, last.used_snapshot)
-            AND change.relation = ANY (relations);
+            AND change.relation = ANY (followed);
     END IF;
 END
 $$;
 
--- Deletes the changes that every model has used. A model that has not been built for 30 days while
--- others were, such as a renamed one, does not hold the feed up: it loses its position.
+-- Deletes the changes that all models that follow their relation have used. A model that has not been
+-- built for 30 days while others were, such as a renamed one, loses its position: it does not hold the
+-- feed up.
 CREATE FUNCTION ops.prune_study_changes() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
@@ -81,7 +84,8 @@ BEGIN
     WHERE change.transaction_id >= pg_snapshot_xmax(pg_current_snapshot())
         OR NOT EXISTS (
             SELECT FROM ops.model_positions AS position
-            WHERE NOT pg_visible_in_snapshot(change.transaction_id, position.used_snapshot)
+            WHERE change.relation = ANY (position.relations)
+                AND NOT pg_visible_in_snapshot(change.transaction_id, position.used_snapshot)
         );
 EXCEPTION
     WHEN lock_not_available THEN
