@@ -293,10 +293,6 @@ class DateShift:
                 return f"{Kind.DATE} {self._shown[day].isoformat()}"
         return None
 
-    def is_shown(self, text: str) -> bool:
-        """Whether the text is a shifted day of the study."""
-        return text in {day.isoformat() for day in self._shown.values()}
-
 
 def _moved(days: Iterable[date], shift_days: int) -> Iterable[tuple[date, date]]:
     for day in days:

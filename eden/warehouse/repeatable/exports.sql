@@ -53,6 +53,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         OR (status = 'exported' AND known_fingerprint = fingerprint)
 $$;
 
+-- The files after this one are applied in the same transaction.
+SET LOCAL check_function_bodies = on;
+
 REVOKE ALL ON FUNCTION
     ops.export_fingerprint, ops.exportable_studies, ops.is_changed, ops.keeps_status
 FROM PUBLIC;
